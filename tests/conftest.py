@@ -1,4 +1,4 @@
-"""What all tests share: clips that they make themselves, and the real corpora and speech model where a machine has them."""
+"""What all tests share: clips that they make themselves, and the real corpora and speech model where there are any."""
 
 from __future__ import annotations
 
