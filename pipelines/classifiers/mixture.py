@@ -1,0 +1,68 @@
+"""Which features to trust: weights for several models from cross-validation over speakers (methods.md 5.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .lda import Array
+from .pool import Indices
+
+SHARPNESS = 20.0
+
+
+def held_out_groups(
+    y: npt.NDArray[np.intp], speakers: npt.NDArray[np.intp], classes: int, folds: int = 5
+) -> tuple[npt.NDArray[np.intp], bool]:
+    """Fold of each label (L,), and whether whole speakers are held out.
+
+    Speakers (codes (L,), -1 for not known) are dealt to `folds` groups, most labels first, each to the smallest group;
+    with two to four speakers each is its own. Where fewer than two speakers are known, or a fifth of the labels has
+    none, labels are dealt class by class instead. Deterministic.
+    """
+    known = speakers >= 0
+    distinct, counts = np.unique(speakers[known], return_counts=True)
+    if len(distinct) >= 2 and known.mean() > 0.8:
+        folds = min(folds, len(distinct))
+        sizes = np.zeros(folds)
+        group = {-1: 0}
+        for i in np.argsort(-counts, kind="stable"):
+            group[int(distinct[i])] = int(sizes.argmin())
+            sizes[sizes.argmin()] += counts[i]
+        return np.array([group[int(s)] for s in speakers], np.intp), True
+    order = np.argsort(y, kind="stable")
+    fold = np.empty(len(y), np.intp)
+    fold[order] = np.arange(len(y)) % max(1, min(folds, len(y)))
+    return fold, False
+
+
+def macro_recall(predicted: npt.NDArray[np.intp], y: npt.NDArray[np.intp], classes: int) -> float:
+    """Mean recall over the classes that occur in y; nan without any."""
+    totals = np.bincount(y, minlength=classes)
+    hits = np.bincount(y[predicted == y], minlength=classes)
+    present = totals > 0
+    return float(np.mean(hits[present] / totals[present])) if present.any() else float("nan")
+
+
+def weights_from(uars: Sequence[float], sharpness: float = SHARPNESS) -> Array:
+    """exp(sharpness * (UAR - best UAR)), summing to 1: (M,) float64 from cross-validated UARs in [0, 1]."""
+    values = np.asarray(uars, float)
+    raised = np.exp(sharpness * (values - values.max()))
+    return np.asarray(raised / raised.sum())
+
+
+def mix(members: Sequence[Array], weights: Array) -> Array:
+    """The weighted mean of members' probabilities (n, C)."""
+    return np.asarray(np.tensordot(weights, np.stack(members), axes=1))
+
+
+def rows_of(fold: npt.NDArray[np.intp]) -> list[tuple[Indices, Indices]]:
+    """(training, held-out) positions of each fold that leaves at least one label to learn from."""
+    splits = []
+    for f in np.unique(fold):
+        kept, held = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
+        if len(kept):
+            splits.append((kept, held))
+    return splits
