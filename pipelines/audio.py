@@ -32,7 +32,8 @@ MAX_SECONDS = 30.0
 HEARD_SECONDS = 15.0
 """Models hear the first 15 seconds of a clip."""
 EXTENSIONS = frozenset(
-    ".wav .wave .rf64 .w64 .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .sph .nist .voc".split()
+    {".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
+    | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"}
 )
 """Endings, in lower case, of the files that a scan of a folder takes for audio (compare with `suffix.lower()`)."""
 

@@ -76,7 +76,8 @@ def _mel_levels(samples: Array, rate: int, width: int) -> npt.NDArray[np.uint8]:
     decibels = 10 * np.log10(bands)
     levels = np.clip((decibels - decibels.max()) / _RANGE_DB + 1, 0, 1)
     image = Image.fromarray(levels[::-1].astype(np.float32)).resize((width, MEL_HEIGHT), Image.Resampling.BILINEAR)
-    return np.rint(np.asarray(image) * _LEVELS).astype(np.uint8)
+    indices: npt.NDArray[np.uint8] = np.rint(np.asarray(image) * _LEVELS).astype(np.uint8)
+    return indices
 
 
 @lru_cache(maxsize=8)
@@ -91,7 +92,8 @@ def _mel_filters(rate: int, size: int) -> Array:
     rising = 1 - (points[1:-1, None] - hertz) / width[:-1, None]
     falling = 1 - (hertz - points[1:-1, None]) / width[1:, None]
     filters = np.clip(np.minimum(rising, falling), 0, None)
-    return (filters / filters.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights: Array = (filters / filters.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights
 
 
 @lru_cache(maxsize=1)
