@@ -116,15 +116,15 @@ class FastRound:
 
     def _checked(
         self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int
-    ) -> tuple[Indices, Indices]:
-        labelled, y = labelled.astype(np.intp), y.astype(np.intp)
+    ) -> tuple[Indices, npt.NDArray[np.intp]]:
+        rows, answers = labelled.astype(np.intp), y.astype(np.intp)
         if not len(labelled) or len(labelled) != len(y):
             raise PipelineError(f"{len(labelled)} labelled clips and {len(y)} classes: a round needs one label or more")
         if labelled.min() < 0 or labelled.max() >= len(self.pool.clips) or len(np.unique(labelled)) != len(labelled):
             raise PipelineError("labelled clips must be distinct rows of the pool")
         if y.min() < 0 or y.max() >= classes:
             raise PipelineError(f"class {int(y.max())} of a list of {classes}: classes count from 0")
-        return labelled, y
+        return rows, answers
 
     def _out_of_fold(
         self,

@@ -29,7 +29,8 @@ def because(details: Mapping[str, Any]) -> str:
         else:
             weight, here, there, word = 1 - own, best["without"], best["with"], "with per-speaker normalisation"
             what = "Features without per-speaker normalisation carry"
-        first = f"{what} {100 * weight:.0f} % of the weight: cross-validated UAR {here:.2f} against {there:.2f} {word}{over}"
+        first = f"{what} {100 * weight:.0f} % of the weight: "
+        first += f"cross-validated UAR {here:.2f} against {there:.2f} {word}{over}"
     features: Mapping[str, float] = details["features"]
     title = max(features, key=lambda name: features[name])
     if len(features) > 1 and details["cross_validated"]:
