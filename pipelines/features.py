@@ -247,12 +247,14 @@ def _read_header(path: Path) -> _Shard | None:
 
 def _cut(shard: _Shard, name: str, tensor: Array, row: int) -> Array:
     """Return one clip's feature as an array of its own."""
-    if name not in shard.shapes:
-        return tensor[row].copy()
-    shapes = shard.shapes[name]
-    first = sum(math.prod(shape) for shape in shapes[:row])
-    part: Array = tensor[first : first + math.prod(shapes[row])].reshape(shapes[row]).copy()
-    return part
+    part: Array
+    if name in shard.shapes:
+        shapes = shard.shapes[name]
+        first = sum(math.prod(shape) for shape in shapes[:row])
+        part = tensor[first : first + math.prod(shapes[row])].reshape(shapes[row])
+    else:
+        part = tensor[row]
+    return part.copy()
 
 
 def _checksum(tensor: Array) -> int:
