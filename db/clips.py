@@ -152,7 +152,9 @@ def relocate(store: Store, source_id: int, new_root: Path) -> Source:
         row = session.get(SourceRow, source_id)
         if row is None:
             raise StoreError(f"no source has the number {source_id}")
-        paths = session.scalars(select(ClipRow.path).where(ClipRow.source == source_id, ClipRow.present).limit(100))
+        paths = session.scalars(
+            select(ClipRow.path).where(ClipRow.source == source_id, ClipRow.present.is_(True)).limit(100)
+        )
         tried = paths.all()
         if tried and not any((new_root / path).is_file() for path in tried):
             raise StoreError(
@@ -217,7 +219,7 @@ def add_clips(store: Store, source_id: int, clips: Sequence[NewClip]) -> Added:
 
 
 def set_aside(store: Store, source_id: int, items: Sequence[SetAside]) -> None:
-    """Note what cannot be used; the same place again replaces what was noted. A clip known there is not `present` now."""
+    """Note what cannot be used, replacing what was noted of the place; a clip known there is no longer `present`."""
     with store.write() as session:
         source = session.get(SourceRow, source_id)
         if source is None:
@@ -260,7 +262,7 @@ def clip(store: Store, id: str) -> Clip:
 
 
 def known_files(store: Store, source_id: int) -> dict[tuple[str, float | None, float | None], tuple[int, int, str]]:
-    """(path, start, end) -> (bytes, mtime_ns, clip id, or "" if set aside) of a source, so that no file is read twice."""
+    """(path, start, end) -> (bytes, mtime_ns, clip id or "" if set aside): what a scan need not read again."""
     known: dict[tuple[str, float | None, float | None], tuple[int, int, str]] = {}
     with store.read() as session:
         for aside in session.execute(
@@ -271,7 +273,7 @@ def known_files(store: Store, source_id: int) -> dict[tuple[str, float | None, f
             known[aside[0], aside[1], aside[2]] = (aside[3], aside[4], "")
         for row in session.execute(
             select(ClipRow.path, ClipRow.start, ClipRow.end, ClipRow.file_bytes, ClipRow.mtime_ns, ClipRow.id).where(
-                ClipRow.source == source_id, ClipRow.present
+                ClipRow.source == source_id, ClipRow.present.is_(True)
             )
         ):
             known[row[0], row[1], row[2]] = (row[3], row[4], row[5])
@@ -301,7 +303,7 @@ def counts(store: Store) -> ClipCounts:
     with store.read() as session:
         by_evaluation = dict(
             session.execute(
-                select(ClipRow.evaluation, func.count()).where(ClipRow.present).group_by(ClipRow.evaluation)
+                select(ClipRow.evaluation, func.count()).where(ClipRow.present.is_(True)).group_by(ClipRow.evaluation)
             ).all()
         )
         by_kind = dict(session.execute(select(SetAsideRow.kind, func.count()).group_by(SetAsideRow.kind)).all())
@@ -354,7 +356,7 @@ def _forget_others_at(
     session: Session, place: tuple[int, str, float | None, float | None], id: str | None, *, keep_reason: bool = False
 ) -> None:
     """A place holds one sound: other clips known there are gone, and so is a reason that stood there."""
-    others = update(ClipRow).where(_same_place(ClipRow, place), ClipRow.present)
+    others = update(ClipRow).where(_same_place(ClipRow, place), ClipRow.present.is_(True))
     session.execute(others.where(ClipRow.id != id).values(present=False) if id else others.values(present=False))
     if not keep_reason:
         session.execute(delete(SetAsideRow).where(_same_place(SetAsideRow, place)))

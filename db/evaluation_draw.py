@@ -42,7 +42,7 @@ def finish_scan(store: Store, source_id: int, share: float, seed: int) -> int:
             .order_by(ClipRow.id)
         ).all()
         speakers = session.scalar(select(func.count(ClipRow.speaker.distinct()))) or 0
-        drawn_before = session.scalar(select(ClipRow.id).where(ClipRow.evaluation).limit(1)) is not None
+        drawn_before = session.scalar(select(ClipRow.id).where(ClipRow.evaluation.is_(True)).limit(1)) is not None
         chance = random.Random(f"evaluation {seed} {source_id}")
         chosen: set[str] = set()
         alone = [row.id for row in fresh]

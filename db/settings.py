@@ -18,7 +18,7 @@ DEFAULT_KEYS = "1234567890"
 
 @dataclass(frozen=True)
 class Settings:
-    """One version of a project's settings. `keys[i]` labels `classes[i]`; shares are 0 to 1; a budget counts answers."""
+    """One version of the settings. `keys[i]` labels `classes[i]`; shares are from 0 to 1; `budget` counts answers."""
 
     name: str
     classes: tuple[str, ...]
@@ -74,13 +74,14 @@ def change_settings(store: Store, by: str, **changes: Any) -> Settings:
     unknown = sorted(set(changes) - _GIVEN)
     if unknown:
         raise UnusableAnswer(f"no setting is called {unknown[0]!r}", sorted(_GIVEN))
-    values = {name: tuple(value) if name in _TUPLES else value for name, value in changes.items()}
+    values: dict[str, Any] = {name: tuple(value) if name in _TUPLES else value for name, value in changes.items()}
     with store.write() as session:
         old = newest_settings(session)
         if old is None:
             if "classes" not in values:
                 raise UnusableAnswer("a project needs its classes first, for example anger,happiness,sadness")
-            new = Settings(**{"name": "project", "keys": _keys(values["classes"], ()), **values})
+            values = {"name": "project", "keys": _keys(values["classes"], ()), **values}
+            new = Settings(**values)
         else:
             if "classes" in values and "keys" not in values:
                 values["keys"] = _keys(values["classes"], tuple(zip(old.classes, old.keys, strict=True)))
@@ -111,8 +112,10 @@ def _keys(classes: tuple[str, ...], taken: tuple[tuple[str, str], ...]) -> tuple
 
 def _from_document(document: Mapping[str, Any], version: int) -> Settings:
     known = {field.name for field in fields(Settings)}
-    values = {name: tuple(value) if name in _TUPLES else value for name, value in document.items() if name in known}
-    return Settings(**{**values, "version": version})
+    values: dict[str, Any] = {"version": version}
+    for name in known & set(document):
+        values[name] = tuple(document[name]) if name in _TUPLES else document[name]
+    return Settings(**values)
 
 
 def _check(new: Settings) -> None:

@@ -1,0 +1,376 @@
+"""What was answered: events that are only ever added, and the answers that stand."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from db.claims import reclaim, take_provenance
+from db.engine import Store, now
+from db.errors import ConflictingRequest, StoreError, UnknownClip, UnusableAnswer
+from db.people import checked_name, ensure_person
+from db.schema import ACTIONS, ANSWERS, ClipRow, LabelEventRow, plain
+from db.settings import newest_settings
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+LONGEST_NOTE = 10_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an annotator did, as it arrives. `request_id` is a UUID; `undoes` names an event by its `request_id`."""
+
+    request_id: str
+    clip: str
+    annotator: str
+    action: str
+    class_: str | None = None
+    confidence: float | None = None
+    note: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    heard_ms: int | None = None
+    decided_ms: int | None = None
+    suggestion_shown: bool = False
+    undoes: str | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was stored. `created` is False when the same request had been stored before."""
+
+    created: bool
+    request_id: str
+    clip: str
+    action: str
+    class_: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class StandingAnswer:
+    """An event that stands, and whether its clip is an evaluation clip. `undoes` is always None here."""
+
+    id: int
+    request_id: str
+    clip: str
+    annotator: str
+    action: str
+    class_: str | None
+    confidence: float | None
+    note: str | None
+    extra: dict[str, Any]
+    heard_ms: int | None
+    decided_ms: int | None
+    suggestion_shown: bool
+    suggested_class: str | None
+    model: str | None
+    chosen_by: str | None
+    round: int | None
+    class_list_version: int
+    undoes: int | None
+    at: datetime
+    evaluation: bool
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Numbers of events, standing answers, labels on evaluation clips, clips to train on; minutes of listening."""
+
+    events: int
+    standing: int
+    evaluation: int
+    training: int
+    by_annotator: dict[str, int]
+    minutes: float
+
+
+def record(store: Store, answer: Answer) -> Receipt:
+    """Store one answer, in one transaction, durably before this returns.
+
+    The clip's claim is released, and what it remembered (model, suggestion, strategy) goes into the event; an answer
+    without a claim, or after its lease, is stored all the same. An undo claims its clip again.
+
+    Raises:
+        UnknownClip: no such clip.
+        UnusableAnswer: a value that cannot be stored, with the allowed ones.
+        ConflictingRequest: the `request_id` was used for another answer.
+        StoreError: the project has no classes yet, or the store cannot be written.
+    """
+    return record_many(store, [answer])[0]
+
+
+def record_many(store: Store, answers: Sequence[Answer]) -> list[Receipt]:
+    """Store answers in one transaction, all or none (an import of many labels); raises as `record`."""
+    checked = [_checked(answer) for answer in answers]
+    with store.write() as session:
+        return [_record(session, answer) for answer in checked]
+
+
+def standing(store: Store, annotator: str | None = None, actions: Collection[str] = ANSWERS) -> list[StandingAnswer]:
+    """The answers that stand, by time: for each clip and annotator the last event not undone, if it is of `actions`."""
+    query = _standing(*_columns()).where(LabelEventRow.action.in_(actions)).order_by(LabelEventRow.id)
+    if annotator is not None:
+        query = query.where(LabelEventRow.annotator == annotator)
+    with store.read() as session:
+        return [_answer(row) for row in session.execute(query)]
+
+
+def recent(store: Store, annotator: str, n: int = 20) -> list[StandingAnswer]:
+    """An annotator's last n events that stand, skips too, newest first."""
+    query = _standing(*_columns()).where(LabelEventRow.annotator == annotator)
+    with store.read() as session:
+        return [_answer(row) for row in session.execute(query.order_by(LabelEventRow.id.desc()).limit(max(n, 0)))]
+
+
+def training_labels(store: Store) -> list[tuple[str, str, int]]:
+    """(clip, class, event) of every clip to train on, by event: without evaluation clips and bad audio.
+
+    The class that most annotators gave; of equal ones the class given first. The event is the first that gave it.
+    """
+    return _consensus(store, evaluation=False)
+
+
+def evaluation_labels(store: Store) -> list[tuple[str, str, int]]:
+    """The same for the evaluation clips."""
+    return _consensus(store, evaluation=True)
+
+
+def newest_event(store: Store) -> int:
+    """The number of the newest event, 0 before the first: grows with every answer, skip and undo."""
+    with store.read() as session:
+        return session.scalar(select(func.max(LabelEventRow.id))) or 0
+
+
+def label_counts(store: Store) -> LabelCounts:
+    """The numbers that status and the pages show."""
+    by_annotator: dict[str, int] = {}
+    evaluation = 0
+    with store.read() as session:
+        for row in session.execute(
+            _standing(LabelEventRow.annotator, LabelEventRow.action, ClipRow.evaluation, func.count().label("n"))
+            .where(LabelEventRow.action.in_(ANSWERS))
+            .group_by(LabelEventRow.annotator, LabelEventRow.action, ClipRow.evaluation)
+        ):
+            by_annotator[row.annotator] = by_annotator.get(row.annotator, 0) + row.n
+            evaluation += row.n if row.action == "label" and row.evaluation else 0
+        events = session.scalar(select(func.count()).select_from(LabelEventRow)) or 0
+        minutes = _minutes(session, None)
+    training = len(training_labels(store))
+    return LabelCounts(events, sum(by_annotator.values()), evaluation, training, by_annotator, minutes)
+
+
+def minutes_until(store: Store, event_id: int) -> float:
+    """Minutes from first sound to answer over all answers up to this event, at most one minute each."""
+    with store.read() as session:
+        return _minutes(session, event_id)
+
+
+def bad_audio(store: Store) -> set[str]:
+    """Clips that some annotator found unusable, and has not taken back."""
+    with store.read() as session:
+        return set(session.scalars(_standing(LabelEventRow.clip).where(LabelEventRow.action == "bad_audio")))
+
+
+def _record(session: Session, answer: Answer) -> Receipt:
+    before = session.scalar(select(LabelEventRow).where(LabelEventRow.request_id == answer.request_id))
+    if before is not None:
+        return _repeated(session, before, answer)
+    current = newest_settings(session)
+    if current is None:
+        raise StoreError("this project has no classes yet; set it up before labelling")
+    if answer.action == "label" and answer.class_ not in current.classes:
+        raise UnusableAnswer(f"no class is called {answer.class_!r}", current.classes)
+    if session.get(ClipRow, answer.clip) is None:
+        raise UnknownClip(f"no clip has the id {answer.clip!r}")
+    ensure_person(session, answer.annotator)
+    undone = _undone(session, answer) if answer.undoes is not None else None
+    event = LabelEventRow(
+        **{name: getattr(answer, name) for name in _CONTENT},
+        request_id=answer.request_id,
+        undoes=None if undone is None else undone.id,
+        class_list_version=current.class_list_version,
+        at=now(),
+    )
+    stood = _last(session, answer)
+    if undone is None:
+        claim = take_provenance(session, answer.annotator, answer.clip)
+        if claim is not None:
+            event.suggested_class, event.round, event.chosen_by = claim.suggested, claim.round, claim.chosen_by
+            event.model = None if claim.round is None else f"model:{claim.round}"
+    session.add(event)
+    session.flush()
+    stands = _last(session, answer)
+    change = (stands in ANSWERS) - (stood in ANSWERS)
+    if change:
+        session.execute(update(ClipRow).where(ClipRow.id == answer.clip).values(answers=ClipRow.answers + change))
+    if undone is not None:
+        reclaim(session, undone)
+    return Receipt(True, event.request_id, event.clip, event.action, event.class_, event.at)
+
+
+_CONTENT = tuple(
+    item.name for item in fields(Answer) if item.name not in ("request_id", "undoes")
+)  # what a repeated request must repeat, and a column of the same name holds
+
+
+def _repeated(session: Session, before: LabelEventRow, answer: Answer) -> Receipt:
+    """Answer a repeated request as the first time, if it is the same."""
+    undoes = None if before.undoes is None else session.get_one(LabelEventRow, before.undoes).request_id
+    differ = [name for name in _CONTENT if getattr(before, name) != getattr(answer, name)]
+    if differ or undoes != answer.undoes:
+        raise ConflictingRequest(
+            f"the request {answer.request_id} was used before with another {(differ or ['undoes'])[0].rstrip('_')}; "
+            "a new answer needs a new request_id"
+        )
+    return Receipt(False, before.request_id, before.clip, before.action, before.class_, before.at)
+
+
+def _undone(session: Session, answer: Answer) -> LabelEventRow:
+    """The event that an undo names, if it may be undone."""
+    event = session.scalar(select(LabelEventRow).where(LabelEventRow.request_id == answer.undoes))
+    if event is None or event.annotator != answer.annotator:
+        raise UnusableAnswer(f"{answer.annotator} has no answer with the request_id {answer.undoes}")
+    if event.clip != answer.clip:
+        raise UnusableAnswer(f"the answer {answer.undoes} is about another clip", [event.clip])
+    if event.action == "undo":
+        raise UnusableAnswer("an undo cannot be undone; answer the clip again")
+    if session.scalar(select(LabelEventRow.id).where(LabelEventRow.undoes == event.id)) is not None:
+        raise UnusableAnswer(f"the answer {answer.undoes} has been undone before")
+    return event
+
+
+def _last(session: Session, answer: Answer) -> str | None:
+    """The action that stands for the answer's clip and annotator."""
+    undo = aliased(LabelEventRow)
+    return session.scalar(
+        select(LabelEventRow.action)
+        .where(
+            LabelEventRow.clip == answer.clip,
+            LabelEventRow.annotator == answer.annotator,
+            LabelEventRow.action != "undo",
+            ~exists().where(undo.undoes == LabelEventRow.id),
+        )
+        .order_by(LabelEventRow.id.desc())
+        .limit(1)
+    )
+
+
+def _checked(answer: Answer) -> Answer:
+    """The answer in its stored form. Raises UnusableAnswer for what no project could store."""
+    if answer.action not in ACTIONS:
+        raise UnusableAnswer(f"no action is called {answer.action!r}", ACTIONS)
+    if answer.action == "label" and not answer.class_:
+        raise UnusableAnswer("a label needs a class")
+    if answer.action != "label" and answer.class_ is not None:
+        raise UnusableAnswer(f"only a label has a class; the action is {answer.action}")
+    if (answer.action == "undo") != (answer.undoes is not None):
+        raise UnusableAnswer("an undo, and nothing else, names the request_id that it undoes")
+    if not isinstance(answer.clip, str):
+        raise UnknownClip(f"no clip has the id {answer.clip!r}")
+    checked_name(answer.annotator)
+    confidence = answer.confidence
+    if confidence is not None:
+        number = isinstance(confidence, (int, float)) and not isinstance(confidence, bool)
+        if not number or not math.isfinite(confidence) or not 0 <= confidence <= 1:
+            raise UnusableAnswer(f"confidence must be a number from 0 to 1; got {confidence!r}")
+    if answer.note is not None and (not isinstance(answer.note, str) or len(answer.note) > LONGEST_NOTE):
+        raise UnusableAnswer(f"a note must be a text of at most {LONGEST_NOTE} characters")
+    for name in ("heard_ms", "decided_ms"):
+        value = getattr(answer, name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= DAY_MS):
+            raise UnusableAnswer(f"{name} must be whole milliseconds from 0 to {DAY_MS} (a day); got {value!r}")
+    if not isinstance(answer.suggestion_shown, bool):
+        raise UnusableAnswer(f"suggestion_shown must be true or false; got {answer.suggestion_shown!r}")
+    if not isinstance(answer.extra, dict):
+        raise UnusableAnswer("extra must be a JSON object")
+    return Answer(
+        request_id=_uuid("request_id", answer.request_id),
+        clip=answer.clip,
+        annotator=answer.annotator,
+        action=answer.action,
+        class_=answer.class_,
+        confidence=None if confidence is None else float(confidence),
+        note=answer.note,
+        extra=plain(answer.extra),
+        heard_ms=answer.heard_ms,
+        decided_ms=answer.decided_ms,
+        suggestion_shown=answer.suggestion_shown,
+        undoes=None if answer.undoes is None else _uuid("undoes", answer.undoes),
+    )
+
+
+def _uuid(name: str, text: str) -> str:
+    """The UUID in lower case with hyphens."""
+    try:
+        canonical = str(uuid.UUID(text))
+    except (ValueError, AttributeError, TypeError):
+        canonical = ""
+    if not canonical or text.lower() != canonical:
+        raise UnusableAnswer(f"{name} must be a UUID such as 123e4567-e89b-12d3-a456-426614174000; got {text!r}")
+    return canonical
+
+
+def _columns() -> list[Any]:
+    return [*(getattr(LabelEventRow, item.name) for item in fields(StandingAnswer)[:-1]), ClipRow.evaluation]
+
+
+def _answer(row: Any) -> StandingAnswer:
+    return StandingAnswer(*row[:-1], bool(row[-1]))
+
+
+def _standing(*columns: Any) -> Select[Any]:
+    """The events that stand, joined to their clips: no undo, not undone, and no later such event of the annotator."""
+    undo, later, later_undo = aliased(LabelEventRow), aliased(LabelEventRow), aliased(LabelEventRow)
+    return (
+        select(*columns)
+        .select_from(LabelEventRow)
+        .join(ClipRow, ClipRow.id == LabelEventRow.clip)
+        .where(
+            LabelEventRow.action != "undo",
+            ~exists().where(undo.undoes == LabelEventRow.id),
+            ~exists().where(
+                later.clip == LabelEventRow.clip,
+                later.annotator == LabelEventRow.annotator,
+                later.id > LabelEventRow.id,
+                later.action != "undo",
+                ~exists().where(later_undo.undoes == later.id),
+            ),
+        )
+    )
+
+
+def _consensus(store: Store, *, evaluation: bool) -> list[tuple[str, str, int]]:
+    query = _standing(LabelEventRow.clip, LabelEventRow.class_, LabelEventRow.id, LabelEventRow.action).where(
+        LabelEventRow.action.in_(("label", "bad_audio")),
+        ClipRow.evaluation.is_(True) if evaluation else ClipRow.evaluation.is_not(True),
+    )
+    votes: dict[str, dict[str, list[int]]] = {}
+    bad: set[str] = set()
+    with store.read() as session:
+        for clip, class_, event, action in session.execute(query):
+            if action == "bad_audio":
+                bad.add(clip)
+            else:
+                votes.setdefault(clip, {}).setdefault(class_, []).append(event)
+    agreed = []
+    for clip, classes in votes.items():
+        if clip not in bad:
+            class_, events = max(classes.items(), key=lambda item: (len(item[1]), -min(item[1])))
+            agreed.append((clip, class_, min(events)))
+    return sorted(agreed, key=lambda item: item[2])
+
+
+def _minutes(session: Session, event_id: int | None) -> float:
+    capped = case((LabelEventRow.decided_ms > MINUTE_MS, MINUTE_MS), else_=LabelEventRow.decided_ms)
+    query = select(func.sum(capped)).where(LabelEventRow.action.in_(ANSWERS))
+    if event_id is not None:
+        query = query.where(LabelEventRow.id <= event_id)
+    return float(session.scalar(query) or 0) / MINUTE_MS
