@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
@@ -58,25 +58,11 @@ def claim(store: Store, annotator: str, n: int) -> list[Claim]:
         ensure_person(session, annotator)
         moment = now()
         session.execute(delete(ClaimRow).where(ClaimRow.expires < moment - KEPT))
-        held = _held(session, annotator, moment)[:n]
-        given = held + _new(session, annotator, n - len(held), moment)
+        given = _held(session, annotator, moment)[:n]
         for row in given:
             row.expires = moment + LEASE
-        session.flush()
-        return [
-            Claim(
-                row.clip,
-                row.annotator,
-                row.expires,
-                row.round,
-                row.labels,
-                row.suggested,
-                row.confidence,
-                row.chosen_by,
-                row.reason,
-            )
-            for row in given
-        ]
+        given += _new(session, annotator, n - len(given), moment)
+        return [Claim(**{item.name: getattr(row, item.name) for item in fields(Claim)}) for row in given]
 
 
 def release(store: Store, annotator: str, clip: str) -> None:
@@ -95,23 +81,26 @@ def take_provenance(session: Session, annotator: str, clip: str) -> ClaimRow | N
 
 def reclaim(session: Session, undone: LabelEventRow) -> None:
     """Claim the clip of an undone event again, first in its annotator's queue, with what the event remembered."""
-    first = session.scalar(select(func.min(ClaimRow.place)).where(ClaimRow.annotator == undone.annotator))
+    first = session.scalar(select(func.min(ClaimRow.place)).where(ClaimRow.annotator == undone.annotator)) or 0
+    expires = now() + LEASE
     row = session.get(ClaimRow, (undone.clip, undone.annotator))
-    if row is None:
-        labels = None if undone.round is None else session.get_one(RoundRow, undone.round).labels
-        row = ClaimRow(
+    if row is not None:
+        row.place, row.expires = first - 1, expires
+        return
+    session.add(
+        ClaimRow(
             clip=undone.clip,
             annotator=undone.annotator,
+            place=first - 1,
+            expires=expires,
             round=undone.round,
-            labels=labels,
+            labels=None if undone.round is None else session.get_one(RoundRow, undone.round).labels,
             suggested=undone.suggested_class,
             confidence=None,
             chosen_by=undone.chosen_by or "undo",
             reason="brought back by undo",
         )
-        session.add(row)
-    row.place = (first or 0) - 1
-    row.expires = now() + LEASE
+    )
 
 
 def _held(session: Session, annotator: str, moment: datetime) -> list[ClaimRow]:
@@ -171,17 +160,23 @@ def _new(session: Session, annotator: str, n: int, moment: datetime) -> list[Cla
     if len(picks) < n:
         picks += _skipped(session, annotator, moment, n - len(picks))
     place = session.scalar(select(func.max(ClaimRow.place)).where(ClaimRow.annotator == annotator)) or 0
+    known = tuple(newest) if newest is not None else (None, None)
     rows = []
     for number, pick in enumerate(picks, start=1):
-        row = session.get(ClaimRow, (pick.clip, annotator))  # an expired claim of one's own is written over
-        if row is None:
-            row = ClaimRow(clip=pick.clip, annotator=annotator)
-            session.add(row)
-        row.place = place + number
-        row.round, row.labels = tuple(newest) if newest is not None and pick.from_round else (None, None)
-        row.suggested, row.confidence = pick.suggested, pick.confidence
-        row.chosen_by, row.reason = pick.chosen_by, pick.reason
-        rows.append(row)
+        round, labels = known if pick.from_round else (None, None)
+        row = ClaimRow(
+            clip=pick.clip,
+            annotator=annotator,
+            place=place + number,
+            expires=moment + LEASE,
+            round=round,
+            labels=labels,
+            suggested=pick.suggested,
+            confidence=pick.confidence,
+            chosen_by=pick.chosen_by,
+            reason=pick.reason,
+        )
+        rows.append(session.merge(row))  # an expired claim of one's own is written over
     return rows
 
 

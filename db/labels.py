@@ -323,7 +323,8 @@ def _columns() -> list[Any]:
 
 
 def _answer(row: Any) -> StandingAnswer:
-    return StandingAnswer(*row[:-1], bool(row[-1]))
+    values = dict(row._mapping)
+    return StandingAnswer(**{**values, "evaluation": bool(values["evaluation"])})
 
 
 def _standing(*columns: Any) -> Select[Any]:
