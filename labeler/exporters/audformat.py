@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from db.clips import Clip
@@ -41,15 +42,16 @@ class Audformat:
 
     def refuses(self, classes: Sequence[str]) -> str | None:
         import audformat
-        import yaml
 
         # The header is YAML: ask the format itself what comes back.
-        header = audformat.Database("names", source="earmark", usage="other")
+        header = audformat.Database("names", source="earmark", usage=audformat.define.Usage.OTHER)
         header.schemes["emotion"] = audformat.Scheme(labels=list(classes))
         try:
-            loaded = yaml.safe_load(header.dump())["schemes"]["emotion"]["labels"]
-        except yaml.YAMLError as error:
-            return f"a class name cannot be written into the database's header ({' '.join(str(error).split())})"
+            with TemporaryDirectory() as folder:
+                header.save(folder, header_only=True)
+                loaded = audformat.Database.load(folder).schemes["emotion"].labels
+        except Exception as error:  # whatever the YAML reader makes of it
+            return f"a class name cannot be kept in the database's header ({' '.join(str(error).split())})"
         for name, back in zip(classes, loaded, strict=True):
             if name != back:
                 return f"the class {name!r} comes back from the database's header as {back!r}"

@@ -25,7 +25,7 @@ class Rule:
 def _majority(labels: Sequence[StandingAnswer], unsure: int) -> str | None:
     votes = Counter(answer.class_ for answer in labels)
     top = max(votes.values())
-    earliest_first = sorted(labels, key=lambda answer: (answer.at, answer.request_id))
+    earliest_first = sorted(labels, key=lambda answer: answer.id)
     return next(answer.class_ for answer in earliest_first if votes[answer.class_] == top)
 
 
@@ -80,7 +80,7 @@ def _merged(
     def same(values: Sequence[T]) -> T | None:
         return values[0] if len(set(values)) == 1 else None
 
-    last = max(given, key=lambda answer: (answer.at, answer.request_id))
+    last = max(given, key=lambda answer: answer.id)
     notes = [answer.note for answer in given if answer.note]
     return replace(
         last,

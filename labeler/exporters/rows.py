@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal
-
-from db.labels import StandingAnswer, standing
-from db.rounds import Round, latest_round, pool_probabilities, round_probabilities
 
 from db.clips import Clip, clips, set_aside_clips
 from db.engine import Store
+from db.labels import StandingAnswer, standing
+from db.rounds import Round, latest_round, pool_probabilities, round_probabilities
 from db.schema import iso
 from db.settings import settings
 from labeler.errors import ExportError
@@ -90,7 +89,6 @@ class Rows:
     predictions: list[Prediction]
     round: Round | None
     left_out: list[LeftOut]
-    notices: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.answers) + len(self.predictions)
@@ -106,6 +104,15 @@ class Rows:
         """The clips that any row names, in the order of the project."""
         wanted = {answer.clip for answer in self.answers} | {p.clip.id for p in self.predictions}
         return [clip for clip in self.clips.values() if clip.id in wanted]
+
+    def with_sound(self) -> Rows:
+        """The rows whose clip's file still holds the sound that was heard; the others are left out, and counted."""
+        gone = {answer.clip for answer in self.answers if not self.clips[answer.clip].present}
+        if not gone:
+            return self
+        left_out = LeftOut(len(gone), "clip", "answered, but its file has gone or holds another sound now")
+        answers = [answer for answer in self.answers if answer.clip not in gone]
+        return replace(self, answers=answers, left_out=[*self.left_out, left_out])
 
     def by_clip(self) -> Iterator[tuple[Clip, list[Row]]]:
         """Each used clip with all its rows, in the order of the project."""
@@ -191,7 +198,6 @@ def build_rows(store: Store, consensus: str | None = None, predictions: bool = F
 
     guesses: list[Prediction] = []
     newest = latest_round(store)
-    notices: list[str] = []
     if predictions:
         if newest is None:
             raise ExportError(
@@ -200,7 +206,7 @@ def build_rows(store: Store, consensus: str | None = None, predictions: bool = F
             )
         guesses = _predict(store, newest, known, without=labelled | bad)
     guessed = {guess.clip.id for guess in guesses}
-    silent = [clip for clip in known if clip not in answered and clip not in guessed]
+    silent = [id for id, clip in known.items() if clip.present and id not in answered and id not in guessed]
     if silent:
         why = "no answer yet, and the newest model has not scored them" if predictions else "no answer yet"
         left_out.append(LeftOut(len(silent), "clip", why))
@@ -219,7 +225,6 @@ def build_rows(store: Store, consensus: str | None = None, predictions: bool = F
         predictions=guesses,
         round=newest,
         left_out=left_out,
-        notices=notices,
     )
 
 
@@ -235,7 +240,7 @@ def _predict(store: Store, newest: Round, known: dict[str, Clip], without: set[s
             continue
         best = part.values.argmax(axis=1)
         for row, (clip, column) in enumerate(zip(part.clips, best, strict=True)):
-            if clip in known and clip not in without:
+            if clip in known and known[clip].present and clip not in without:
                 # Six decimals: float32 has no more to say, and the same bytes come out everywhere.
                 value = round(float(part.values[row, column]), 6)
                 out[clip] = Prediction(known[clip], part.classes[int(column)], value)

@@ -45,7 +45,7 @@ def export(
     begun = time.perf_counter()
     exporter = find(format, consensus)
     out = (out or default_out(project, format, consensus, predictions)).expanduser().absolute()
-    rows = build_rows(project.store, consensus, predictions)
+    rows = _rows(project, exporter, consensus, predictions)
     _refuse_classes(exporter, rows.classes)
     if exporter.copies_audio:
         _refuse_source(project, out)
@@ -88,7 +88,7 @@ def preview(
 ) -> Preview:
     """The first `count` rows of an export and all that its report would say. Raises as `export` does."""
     exporter = find(format, consensus)
-    rows = build_rows(project.store, consensus, predictions)
+    rows = _rows(project, exporter, consensus, predictions)
     reason = unwritable(rows.classes) or exporter.refuses(rows.classes)
     return Preview(
         columns=list(rows.columns),
@@ -131,6 +131,11 @@ def command(project: Project, format: str, consensus: str | None = None, predict
     parts += ["--consensus", consensus] if consensus else []
     parts += ["--predictions"] if predictions else []
     return shlex.join([*parts, "--workspace", str(project.workspace)])
+
+
+def _rows(project: Project, exporter: Exporter, consensus: str | None, predictions: bool) -> Rows:
+    rows = build_rows(project.store, consensus, predictions)
+    return rows.with_sound() if exporter.copies_audio else rows
 
 
 def _actions(rows: Rows) -> dict[str, int]:
