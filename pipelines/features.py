@@ -218,7 +218,7 @@ def _pack(features: Mapping[str, Features]) -> bytes:
         if len({array.dtype for array in arrays}) != 1:
             raise PipelineError(f"the feature {name} has different dtypes in one shard")
         if len({array.shape for array in arrays}) == 1:
-            tensors[name] = np.stack(arrays)
+            tensors[name] = np.ascontiguousarray(np.stack(arrays))  # safetensors writes memory as it lies
         else:
             shapes[name] = [list(array.shape) for array in arrays]
             tensors[name] = np.concatenate([array.ravel() for array in arrays])
