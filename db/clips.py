@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.engine import Store, now
 from db.errors import StoreError, UnknownClip
 from db.evaluation_draw import finish_scan
 from db.schema import ClipRow, SetAsideRow, SourceRow, draw
+from db.sources import Source, add_source, relocate, sources
 
 __all__ = [
     "Added",
@@ -37,6 +38,8 @@ __all__ = [
     "sources",
 ]
 
+_Place = tuple[str, float | None, float | None]
+_Row = TypeVar("_Row", ClipRow, SetAsideRow)
 CHUNK = 500  # values in one IN (...)
 KINDS = ("unreadable", "empty", "silent", "not_finite", "too_short", "too_long", "missing", "duplicate")
 
@@ -88,18 +91,6 @@ class SetAside:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A place that clips come from. `location` is what the user gave; `scanned_at` None means a scan is due."""
-
-    id: int
-    root: Path
-    kind: str
-    location: str
-    scanned_at: datetime | None
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Added:
     """Clip ids by what became of them. `duplicates` are known clips seen a second time, at a path of their own."""
 
@@ -120,61 +111,11 @@ class ClipCounts:
     by_kind: dict[str, int]
 
 
-def add_source(store: Store, root: Path, kind: str, location: str, options: dict[str, Any] | None = None) -> Source:
-    """Note a source and that a scan of it is due; the same location again is the same source."""
-    root = Path(root).expanduser().absolute()
-    with store.write() as session:
-        row = session.scalar(select(SourceRow).where(SourceRow.location == location))
-        if row is None:
-            row = SourceRow(location=location)
-            session.add(row)
-        row.root, row.kind, row.options, row.scanned_at = str(root), kind, options or {}, None
-        session.flush()
-        return _source(row)
-
-
-def sources(store: Store) -> list[Source]:
-    """Every source, oldest first."""
-    with store.read() as session:
-        return [_source(row) for row in session.scalars(select(SourceRow).order_by(SourceRow.id))]
-
-
-def relocate(store: Store, source_id: int, new_root: Path) -> Source:
-    """The source's files now lie under `new_root`.
-
-    Raises:
-        StoreError: no such source or folder, or none of the source's clips is there.
-    """
-    new_root = Path(new_root).expanduser().absolute()
-    if not new_root.is_dir():
-        raise StoreError(f"{new_root} is not a folder")
-    with store.write() as session:
-        row = session.get(SourceRow, source_id)
-        if row is None:
-            raise StoreError(f"no source has the number {source_id}")
-        paths = session.scalars(
-            select(ClipRow.path).where(ClipRow.source == source_id, ClipRow.present.is_(True)).limit(100)
-        )
-        tried = paths.all()
-        if tried and not any((new_root / path).is_file() for path in tried):
-            raise StoreError(
-                f"{new_root} holds none of the clips looked for, for example {tried[0]}; nothing was changed"
-            )
-        location = Path(row.location)
-        if location.is_absolute() and location.is_relative_to(row.root):
-            moved = str(new_root / location.relative_to(row.root))
-            if session.scalar(select(SourceRow.id).where(SourceRow.location == moved)) is None:
-                row.location = moved
-        row.root = str(new_root)
-        session.flush()
-        return _source(row)
-
-
 def add_clips(store: Store, source_id: int, clips: Sequence[NewClip]) -> Added:
-    """Add clips, in one transaction. A known clip is never added twice:
+    """Add clips, in one transaction; none is added twice.
 
-    at the same place it is known (its columns are refreshed), at another place it has moved if its old file is gone,
-    else it is a duplicate and set aside. A clip whose place now holds another sound is no longer `present`.
+    A clip known at the same place has its columns refreshed; known at another place it has moved there if its old file
+    is gone, else it is a duplicate and set aside. A clip whose place now holds another sound is no longer `present`.
 
     Raises:
         StoreError: no such source, or a path that leaves the source's folder.
@@ -183,23 +124,23 @@ def add_clips(store: Store, source_id: int, clips: Sequence[NewClip]) -> Added:
         _inside(clip.path)
     added = Added([], [], [], [])
     with store.write() as session:
-        source = session.get(SourceRow, source_id)
-        if source is None:
-            raise StoreError(f"no source has the number {source_id}")
-        at, rows = now(), _rows(session, [clip.id for clip in clips])
-        roots = {row.id: Path(row.root) for row in session.scalars(select(SourceRow))}
-        position = session.scalar(select(func.max(ClipRow.position))) or 0
+        roots = _roots(session, source_id)
+        rows = _rows(session, [clip.id for clip in clips])
+        paths = [clip.path for clip in clips]
+        here = _at_paths(session, ClipRow, source_id, paths)
+        aside = _at_paths(session, SetAsideRow, source_id, paths)
+        position, at = session.scalar(select(func.max(ClipRow.position))) or 0, now()
         for clip in clips:
+            place = (clip.path, clip.start, clip.end)
             row = rows.get(clip.id)
-            place = (source_id, clip.path, clip.start, clip.end)
             if row is None:
                 position += 1
-                row = rows[clip.id] = ClipRow(
-                    **asdict(clip), source=source_id, position=position, draw=draw(clip.id), added_at=at
-                )
+                row = ClipRow(**asdict(clip), source=source_id, position=position, draw=draw(clip.id), added_at=at)
+                row.present = True
+                rows[clip.id] = row
                 session.add(row)
                 added.new.append(clip.id)
-            elif (row.source, row.path, row.start, row.end) == place:
+            elif (row.source, row.path, row.start, row.end) == (source_id, *place):
                 _refresh(row, clip)
                 added.known.append(clip.id)
             elif not row.present or not (roots[row.source] / row.path).is_file():
@@ -210,24 +151,30 @@ def add_clips(store: Store, source_id: int, clips: Sequence[NewClip]) -> Added:
                 added.known.append(clip.id)
                 added.duplicates.append(clip.id)
                 reason = f"the same sound as {row.path}"
-                item = SetAside(*place, "duplicate", reason, at, clip.file_bytes, clip.mtime_ns)
-                _put_aside(session, item, roots[source_id])
+                item = SetAside(source_id, *place, "duplicate", reason, at, clip.file_bytes, clip.mtime_ns)
+                _put_aside(session, item, roots[source_id], aside)
                 continue
-            session.flush()
-            _forget_others_at(session, place, clip.id)
+            _clear(session, here.get(place, ()), aside.pop(place, ()), keep=row)
+            here[place] = [row]
     return added
 
 
 def set_aside(store: Store, source_id: int, items: Sequence[SetAside]) -> None:
-    """Note what cannot be used, replacing what was noted of the place; a clip known there is no longer `present`."""
+    """Note what cannot be used, replacing what was noted of the place; a clip known there is no longer `present`.
+
+    Raises:
+        StoreError: no such source.
+        ValueError: a kind that is not one of `KINDS`.
+    """
     with store.write() as session:
-        source = session.get(SourceRow, source_id)
-        if source is None:
-            raise StoreError(f"no source has the number {source_id}")
+        root = _roots(session, source_id)[source_id]
+        paths = [item.path for item in items]
+        here = _at_paths(session, ClipRow, source_id, paths)
+        aside = _at_paths(session, SetAsideRow, source_id, paths)
         for item in items:
-            _put_aside(session, item, Path(source.root))
+            _put_aside(session, replace(item, source=source_id), root, aside)
             if item.kind != "duplicate":
-                _forget_others_at(session, (source_id, item.path, item.start, item.end), None, keep_reason=True)
+                _clear(session, here.get((item.path, item.start, item.end), ()), ())
 
 
 def set_aside_clips(store: Store) -> list[SetAside]:
@@ -313,10 +260,6 @@ def counts(store: Store) -> ClipCounts:
     )
 
 
-def _source(row: SourceRow) -> Source:
-    return Source(row.id, Path(row.root), row.kind, row.location, row.scanned_at, row.options)
-
-
 def _inside(path: str) -> None:
     """Raises StoreError unless the path stays below the folder that it is relative to."""
     if not path or any(
@@ -342,47 +285,50 @@ def _refresh(row: ClipRow, clip: NewClip) -> None:
     row.present = True
 
 
-def _same_place(table: type[ClipRow] | type[SetAsideRow], place: tuple[int, str, float | None, float | None]) -> Any:
-    source, path, start, end = place
-    return (
-        (table.source == source)
-        & (table.path == path)
-        & (table.start.is_(None) if start is None else table.start == start)
-        & (table.end.is_(None) if end is None else table.end == end)
-    )
+def _roots(session: Session, source_id: int) -> dict[int, Path]:
+    roots = {id: Path(root) for id, root in session.execute(select(SourceRow.id, SourceRow.root))}
+    if source_id not in roots:
+        raise StoreError(f"no source has the number {source_id}")
+    return roots
 
 
-def _forget_others_at(
-    session: Session, place: tuple[int, str, float | None, float | None], id: str | None, *, keep_reason: bool = False
+def _at_paths(session: Session, table: type[_Row], source_id: int, paths: Sequence[str]) -> dict[_Place, list[_Row]]:
+    """What is known at these paths of a source, by place."""
+    found: dict[_Place, list[_Row]] = {}
+    for part in _chunks(sorted(set(paths))):
+        for row in session.scalars(select(table).where(table.source == source_id, table.path.in_(part))):
+            found.setdefault((row.path, row.start, row.end), []).append(row)
+    return found
+
+
+def _clear(
+    session: Session, clips: Iterable[ClipRow], aside: Iterable[SetAsideRow], keep: ClipRow | None = None
 ) -> None:
     """A place holds one sound: other clips known there are gone, and so is a reason that stood there."""
-    others = update(ClipRow).where(_same_place(ClipRow, place), ClipRow.present.is_(True))
-    session.execute(others.where(ClipRow.id != id).values(present=False) if id else others.values(present=False))
-    if not keep_reason:
-        session.execute(delete(SetAsideRow).where(_same_place(SetAsideRow, place)))
+    for row in clips:
+        # A clip that was moved away within the same call is no longer here, though it was read as being here.
+        if row is not keep and (keep is None or (row.path, row.start, row.end) == (keep.path, keep.start, keep.end)):
+            row.present = False
+    for reason in aside:
+        session.delete(reason)
 
 
-def _put_aside(session: Session, item: SetAside, root: Path) -> None:
+def _put_aside(session: Session, item: SetAside, root: Path, aside: dict[_Place, list[SetAsideRow]]) -> None:
     if item.kind not in KINDS:
         raise ValueError(f"a clip is set aside as one of {', '.join(KINDS)}, not {item.kind!r}")
-    size, changed = item.file_bytes, item.mtime_ns
-    if size is None or changed is None:
+    values = asdict(item)
+    if item.file_bytes is None or item.mtime_ns is None:
         try:
             stat = (root / item.path).stat()
-            size, changed = stat.st_size, stat.st_mtime_ns
-        except (OSError, ValueError):
-            size, changed = 0, 0
-    session.execute(delete(SetAsideRow).where(_same_place(SetAsideRow, (item.source, item.path, item.start, item.end))))
-    session.add(
-        SetAsideRow(
-            source=item.source,
-            path=item.path,
-            start=item.start,
-            end=item.end,
-            kind=item.kind,
-            reason=item.reason,
-            file_bytes=size,
-            mtime_ns=changed,
-            at=item.at,
-        )
-    )
+            values.update(file_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
+        except (OSError, ValueError):  # not there, or a path that no file can have
+            values.update(file_bytes=0, mtime_ns=0)
+    place = (item.path, item.start, item.end)
+    known = aside.get(place)
+    if known:
+        for name, value in values.items():
+            setattr(known[0], name, value)
+    else:
+        row = SetAsideRow(**values)
+        session.add(row)
+        aside[place] = [row]
