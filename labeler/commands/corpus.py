@@ -1,0 +1,53 @@
+"""`earmark corpus NAME`: an official corpus as a manifest."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeler.commands.options import DEFAULT_WORKSPACE, Workspace
+from labeler.errors import UsageError
+
+
+def corpora_folder() -> Path:
+    """Where corpora lie: EARMARK_CORPORA, else ~/earmark-data/corpora."""
+    return Path(os.environ.get("EARMARK_CORPORA") or Path.home() / "earmark-data" / "corpora")
+
+
+def corpus(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which corpus.", show_default=False)] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The corpus as its publisher hands it out. [default: $EARMARK_CORPORA/NAME]"),
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Read an official corpus into DIR/manifest.csv, ready for `label` and `replay`.
+
+    `emodb` is fetched from its publisher with audb when it is not there yet; the others you obtain yourself.
+    """
+    from pipelines.corpora import CORPORA, read_corpus, write_manifest
+
+    if name not in CORPORA:
+        listed = ", ".join(CORPORA)
+        raise UsageError(f"{'which corpus?' if name is None else f'no corpus is called {name!r}'}; allowed: {listed}")
+    found = CORPORA[name]
+    folder = (root or corpora_folder() / name).expanduser().absolute()
+    print(f"{found.title}. {found.licence}", file=sys.stderr)
+    reading = read_corpus(found, folder, say=lambda line: print(line, file=sys.stderr))
+    path = write_manifest(reading, folder)
+    speakers = len({row.speaker for row in reading.rows})
+    print(f"{path}: {len(reading.rows):,} clips, {speakers} speakers, {', '.join(reading.classes)}")
+    for where, reason in reading.refused[:10]:
+        print(f"not used: {where}: {reason}", file=sys.stderr)
+    if len(reading.refused) > 10:
+        print(f"not used: {len(reading.refused) - 10:,} more", file=sys.stderr)
+    for notice in reading.notices:
+        print(notice, file=sys.stderr)
+    place = [] if workspace == DEFAULT_WORKSPACE else ["--workspace", str(workspace)]
+    print(f"next: {shlex.join(['earmark', 'label', str(path), *place])}")
