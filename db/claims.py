@@ -71,6 +71,12 @@ def release(store: Store, annotator: str, clip: str) -> None:
         session.execute(delete(ClaimRow).where(ClaimRow.clip == clip, ClaimRow.annotator == annotator))
 
 
+def held(store: Store) -> set[str]:
+    """Clips that somebody holds now: no use in suggesting them."""
+    with store.read() as session:
+        return set(session.scalars(select(ClaimRow.clip).where(ClaimRow.expires > now())))
+
+
 def take_provenance(session: Session, annotator: str, clip: str) -> ClaimRow | None:
     """End a claim inside a running write transaction, and hand over what it remembered (also after its lease)."""
     row = session.get(ClaimRow, (clip, annotator))

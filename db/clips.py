@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -30,6 +30,7 @@ __all__ = [
     "clips",
     "counts",
     "finish_scan",
+    "forget_set_aside",
     "known_files",
     "locate",
     "relocate",
@@ -175,6 +176,16 @@ def set_aside(store: Store, source_id: int, items: Sequence[SetAside]) -> None:
             _put_aside(session, replace(item, source=source_id), root, aside)
             if item.kind != "duplicate":
                 _clear(session, here.get((item.path, item.start, item.end), ()), ())
+
+
+def forget_set_aside(store: Store, source_id: int, keep: Collection[tuple[str, float | None, float | None]]) -> int:
+    """At the end of a scan: forget what was set aside at places (path, start, end) other than `keep`; how many."""
+    with store.write() as session:
+        rows = session.scalars(select(SetAsideRow).where(SetAsideRow.source == source_id)).all()
+        gone = [row for row in rows if (row.path, row.start, row.end) not in keep]
+        for row in gone:
+            session.delete(row)
+        return len(gone)
 
 
 def set_aside_clips(store: Store) -> list[SetAside]:

@@ -43,6 +43,13 @@ def take_lead(store: Store, worker: str, seconds: float = 10) -> bool:
         return True
 
 
+def leader(store: Store) -> str | None:
+    """The worker that holds the lead now; None when it is free."""
+    with store.read() as session:
+        row = session.get(LeaseRow, LEAD)
+        return None if row is None or row.expires <= now() else row.holder
+
+
 def drop_lead(store: Store, worker: str) -> None:
     """Give the lead back at an orderly end, so that the next worker need not wait."""
     with store.write() as session:
