@@ -39,6 +39,8 @@ EXTENSIONS = frozenset(
 
 _SILENCE = 1e-3  # -60 dBFS, for the loudest 25 ms of a clip
 _SLACK = 0.05  # seconds by which a span may pass the end of its file: manifests round
+_UNKNOWN = 1 << 40  # so many frames or more: libsndfile's way to say that it does not know
+_LATEST = 1e7  # seconds; a later start or end is a mistake
 _BLOCK = 1 << 20  # frames read at once: a header that lies about its length cannot ask for more memory than this
 
 
@@ -165,25 +167,31 @@ def picture(sound: Sound, *, width: int = 1200) -> bytes:
     return _picture(sound.samples, sound.rate, width=width)
 
 
+class _File(soundfile.SoundFile):  # type: ignore[misc]
+    """libsndfile cannot seek in a file that does not say how long it is, and soundfile would after every read."""
+
+    def seekable(self) -> bool:
+        return 0 <= self.frames < _UNKNOWN and bool(super().seekable())
+
+
 def _decode(
     path: Path, start: float | None, end: float | None, longest: float | None, heard: float | None = None
 ) -> Sound:
     """Decode; `longest`: refuse a longer clip as too_long; `heard`: read no more than this many seconds."""
     _check_span(path, start, end)
     try:
+        if path.is_dir():
+            raise Unusable("unreadable", "it is a folder, not a file", path)
         if path.stat().st_size == 0:
             raise Unusable("empty", "the file has no bytes in it; copy it again from where it came from", path)
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with _File(os.fsencode(path)) as file:
             rate = int(file.samplerate)
-            known = 0 < file.frames < 1 << 40  # a streamed file may not say how long it is
-            first, last = _frames(path, file.frames if known else None, rate, start, end)
+            # The header of an MP3 may only estimate its length: refuse nothing because of it.
+            total = file.frames if file.seekable() and file.format != "MP3" else None
+            first, last = _frames(path, total, rate, start, end)
             if longest is not None and last is not None and last - first > longest * rate:
                 raise _too_long(path, (last - first) / rate, longest)
-            stop = _least(last, None if heard is None else first + math.ceil(heard * rate))
-            read_to = _least(stop, None if longest is None else first + math.ceil(longest * rate) + 1)
-            if first:
-                file.seek(first)
-            data = _read(file, None if read_to is None else read_to - first)
+            data = _read(file, first, _least(last, *(first + math.ceil(s * rate) + 1 for s in (longest, heard) if s)))
     except OSError as error:
         raise _unopened(path, error) from error
     except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
@@ -192,14 +200,10 @@ def _decode(
         ) from error
     if longest is not None and len(data) > longest * rate:
         raise _too_long(path, None, longest)
+    if total is None and heard is None and end is not None and len(data) < (end - (start or 0.0) - _SLACK) * rate:
+        raise Unusable("missing", f"the file ends before {end:g} s; mend the manifest", path)
     if len(data) == 0:
         raise Unusable("empty", "there are no samples in it", path)
-    if known and stop is not None and len(data) < stop - first - _SLACK * rate:
-        raise Unusable(
-            "unreadable",
-            f"it breaks off after {len(data) / rate:.2f} s of {(stop - first) / rate:.2f} s; copy or convert it again",
-            path,
-        )
     if not np.isfinite(data).all():
         raise Unusable("not_finite", "it holds samples that are not numbers (NaN or infinite); export it again", path)
     return Sound(_mono(data), rate)
@@ -224,26 +228,28 @@ def _frames(path: Path, total: int | None, rate: int, start: float | None, end: 
 
 def _check_span(path: Path, start: float | None, end: float | None) -> None:
     for name, value in (("start", start), ("end", end)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
+        if value is not None and not (math.isfinite(value) and 0 <= value < _LATEST):
             raise Unusable("unreadable", f"{name} is {value!r}; it must be a number of seconds from 0 on", path)
     if end is not None and end <= (start or 0.0):
         raise Unusable("unreadable", f"end {end:g} s is not after start {start or 0:g} s; mend the manifest", path)
 
 
-def _read(file: soundfile.SoundFile, frames: int | None) -> Samples:
-    """Read up to `frames` frames, float32 (n, channels), in blocks."""
-    blocks: list[Samples] = []
-    left = frames
-    while left is None or left > 0:
-        want = _BLOCK if left is None else min(left, _BLOCK)
-        block = file.read(want, dtype="float32", always_2d=True)
-        blocks.append(block)
-        if len(block) < want:
+def _read(file: soundfile.SoundFile, first: int, stop: int | None) -> Samples:
+    """Read the frames from `first` up to `stop` or the end, float32 (n, channels), in blocks."""
+    if file.seekable():
+        file.seek(min(first, file.frames))
+    else:
+        while first > 0 and len(skipped := file.read(min(first, _BLOCK), dtype="float32", always_2d=True)):
+            first, stop = first - len(skipped), None if stop is None else stop - len(skipped)
+    blocks = [np.zeros((0, file.channels), np.float32)]
+    left = math.inf if stop is None else stop - first
+    while left > 0:
+        want = int(min(left, _BLOCK))
+        blocks.append(file.read(want, dtype="float32", always_2d=True))
+        if len(blocks[-1]) < want:
             break
-        left = None if left is None else left - want
-    if len(blocks) == 1:
-        return blocks[0]
-    return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
+        left -= want
+    return blocks[1] if len(blocks) == 2 else np.concatenate(blocks)
 
 
 def _mono(data: Samples) -> Samples:
