@@ -51,7 +51,10 @@ def head(project: Project, annotator: str) -> str:
 
 
 def header(project: Project, annotator: str, here: Name) -> Any:
-    """Add the header with the page links; `here` is the page that it stands on."""
+    """Add the header with the page links and the page's one h1; `here` is the page that it stands on.
+
+    On the Label page the title is for assistive scripts only: the room belongs to the clip.
+    """
     settings = page_config(project, annotator)
     links = "".join(
         f'<a href="{path}"{" aria-current=page" if name == here else ""}>{title}</a>'
@@ -70,18 +73,14 @@ def header(project: Project, annotator: str, here: Name) -> Any:
     </div>
   </div>
   <div class="em-notices" role="status"></div>
-</header>"""
+</header>
+<h1 class="{"em-hidden" if here == "label" else "em-title"}">{PAGES[here][0]}</h1>"""
     return gr.HTML(html, js_on_load="window.earmark.mountHeader(element);", apply_default_css=False, padding=False)
 
 
 @contextmanager
 def page(project: Project, annotator: str, here: Name) -> Iterator[None]:
-    """Stand round a page's components: the header above them, and the page's one h1.
-
-    On the Label page the title is for assistive scripts only: the room belongs to the clip.
-    """
+    """Stand round a page's components: the header above them."""
     gr.Navbar(visible=False)
     header(project, annotator, here)
-    kind = "em-hidden" if here == "label" else "em-title"
-    gr.HTML(f'<h1 class="{kind}">{PAGES[here][0]}</h1>', apply_default_css=False, padding=False)
     yield

@@ -2,7 +2,7 @@
 
 from labeler.service.answers import ACTIONS, answer, recent_answers
 from labeler.service.keys import ACTION_KEYS
-from labeler.service.project import Project, iso, open_project, page_key, project_settings
+from labeler.service.project import Project, open_project, page_key, project_settings
 from labeler.service.queueing import queue
 from labeler.service.session import page_config, session, why_empty
 from labeler.service.status import earmark_version, status
@@ -13,7 +13,6 @@ __all__ = [
     "Project",
     "answer",
     "earmark_version",
-    "iso",
     "open_project",
     "page_config",
     "page_key",

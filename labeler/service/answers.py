@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from db.engine import iso
 from db.errors import UnusableAnswer
 from db.labels import Answer, StandingAnswer, recent, record
-from labeler.service.project import Project, iso
+from labeler.service.project import Project
 
 ACTIONS = ("label", "unsure", "bad_audio", "skip", "undo")
 NOTE_LENGTH = 2000

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from db.clips import Clip, clips, counts, set_aside_clips, sources
+from db.engine import iso
 from db.labels import StandingAnswer, label_counts, newest_event, standing
 from db.rounds import Artefact, CurvePoint, Round, artefacts, curve, latest_round, rounds, worker_state
 from db.settings import Settings
-from labeler.service.project import Project, iso, project_settings
+from labeler.service.project import Project, project_settings
 
 CURVE_CLIPS = 10
 CURVE_CLASSES = 2
@@ -79,9 +80,7 @@ def point_document(point: CurvePoint) -> Document:
     }
 
 
-def curve_empty(
-    answers: Sequence[StandingAnswer], every: Sequence[Clip], found: Settings, newest: Round | None
-) -> str:
+def curve_empty(answers: Sequence[StandingAnswer], every: Sequence[Clip], found: Settings, newest: Round | None) -> str:
     """Why there is no curve yet, and what to do."""
     judged = [answer for answer in answers if answer.evaluation and answer.action == "label"]
     classes = {answer.class_ for answer in judged}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from db.engine import Store, open_store
@@ -48,8 +47,3 @@ def page_key(project: Project, annotator: str) -> str:
     Two projects may be served at the same address one after the other; the answers of one never reach the other.
     """
     return hashlib.sha256(f"{project.workspace}\0{annotator}".encode()).hexdigest()[:16]
-
-
-def iso(moment: datetime) -> str:
-    """Return ISO 8601 in UTC with milliseconds and 'Z'."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

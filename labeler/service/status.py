@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from db.engine import iso
 from db.clips import counts
 from db.labels import label_counts
 from db.rounds import Round, curve, latest_round, worker_state
 from db.settings import settings
-from labeler.service.project import Project, iso
+from labeler.service.project import Project
 
 
 def status(project: Project) -> dict[str, Any]:

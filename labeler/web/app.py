@@ -59,7 +59,7 @@ def pages(project: Project, annotator: str) -> gr.Blocks:
     """Return the three pages as one Gradio app."""
     name = project_settings(project).name
     with gr.Blocks(title=f"Earmark · {name}", analytics_enabled=False) as demo, shell.page(project, annotator, "label"):
-        label.build(project)
+        label.build()
     with demo.route(*shell.PAGES["progress"]), shell.page(project, annotator, "progress"):
         progress.build(project)
     with demo.route(*shell.PAGES["export"]), shell.page(project, annotator, "export"):

@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from db.errors import ConflictingRequest, StoreError, UnknownClip, UnusableAnswer
@@ -47,9 +46,10 @@ def add_problem_handlers(app: FastAPI) -> None:
     def conflict(_: Request, error: Exception) -> JSONResponse:
         return problem(409, str(error))
 
-    def busy(_: Request, error: Exception) -> JSONResponse:
-        log.warning("The store did not answer: %s", error)
-        return problem(503, "the store is busy or cannot be written (is the disk full?); try again")
+    def store(_: Request, error: Exception) -> JSONResponse:
+        # Locked, full, not set up: whoever asks may try again once that is mended.
+        log.error("%s", error)
+        return problem(503, str(error))
 
     def broken(_: Request, error: Exception) -> JSONResponse:
         log.error("%s", error)
@@ -67,8 +67,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(UnusableAnswer, unusable)
     app.add_exception_handler(UnknownClip, unknown)
     app.add_exception_handler(ConflictingRequest, conflict)
-    app.add_exception_handler(StoreError, broken)
+    app.add_exception_handler(StoreError, store)
     app.add_exception_handler(PipelineError, broken)
-    app.add_exception_handler(OperationalError, busy)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(Exception, unforeseen)
