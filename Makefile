@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 # One thread each: OpenMP workers that spin at barriers make two processes on two cores up to 14 times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test check bench install chromium clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python launch.py
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev
@@ -21,9 +21,18 @@ check: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/test_documentation.py
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
 
 install: $(VENV)/.demo
+
+# Browser tests need a Chromium: EARMARK_CHROMIUM, else one on the path, else (as root) the system's package. Without one
+# they skip and say so.
+chromium:
+	@for name in "$$EARMARK_CHROMIUM" chromium chromium-browser google-chrome chrome; do \
+	  if [ -n "$$name" ] && command -v "$$name" >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	fi || echo "no Chromium could be installed: browser tests will skip (set EARMARK_CHROMIUM)"
 
 # A stamp file, so that a second call starts at once and a changed pyproject installs again.
 $(VENV)/.demo: pyproject.toml constraints.txt

@@ -28,7 +28,9 @@ def demo(
     workspace: Workspace = DEFAULT_WORKSPACE,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="By default 7860, or the next one that is free.", show_default=False),
+        typer.Option(
+            metavar="PORT", min=1, max=65535, help="By default 7860, or the next one that is free.", show_default=False
+        ),
     ] = None,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:

@@ -41,7 +41,8 @@ def label(
         str | None, typer.Option(metavar="NAME", help="How the next clips are chosen. [default: auto]")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Clips chosen together. [default: 10]", show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=1, max=1000, help="Clips chosen together. [default: 10]", show_default=False),
     ] = None,
     evaluation_share: Annotated[
         float | None,
@@ -53,17 +54,22 @@ def label(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[Device | None, typer.Option(help="Where models run. [default: auto]", show_default=False)] = None,
+    device: Annotated[
+        Device | None,
+        typer.Option(metavar="auto|cpu|cuda", help="Where models run. [default: auto]", show_default=False),
+    ] = None,
     annotator: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose answers these are; by default the login name.")
     ] = None,
     import_labels: Annotated[
         bool, typer.Option("--import-labels", help="Take the source's own labels as answers of `imported`.")
     ] = False,
-    host: Annotated[str, typer.Option(help="The address to listen on: loopback only.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen on: loopback only.")] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="By default 7860, or the next one that is free.", show_default=False),
+        typer.Option(
+            metavar="PORT", min=1, max=65535, help="By default 7860, or the next one that is free.", show_default=False
+        ),
     ] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Only the pages; nothing is read or learned.")] = False,
     oracle_annotator: Annotated[
@@ -105,7 +111,6 @@ def label(
             host=host,
             port=port,
             worker=not no_worker,
-            device="auto" if device is None else device.value,
             import_labels=import_labels,
             oracle=oracle_annotator,
         ),

@@ -13,7 +13,7 @@ from pipelines.worker.supervisor import Supervisor
 from db.rounds import set_notice
 from labeler import imported, oracle
 from labeler.errors import UsageError
-from labeler.service import Project
+from labeler.service import Project, project_settings
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Serving:
     host: str = "127.0.0.1"
     port: int | None = None
     worker: bool = True
-    device: str = "auto"
     import_labels: bool = False
     oracle: int = 0
 
@@ -41,7 +40,7 @@ def serve(project: Project, how: Serving, beside: Callable[[threading.Event], No
     pace = oracle_pace()
     with ExitStack() as running:
         if how.worker:
-            supervisor = Supervisor(project.workspace, device=how.device)
+            supervisor = Supervisor(project.workspace, device=project_settings(project).device)
             running.callback(supervisor.stop)
             supervisor.start()
         if beside is not None:

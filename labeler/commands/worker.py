@@ -12,7 +12,7 @@ from labeler.commands.options import DEFAULT_WORKSPACE, Device, Workspace, exist
 def worker(
     workspace: Workspace = DEFAULT_WORKSPACE,
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing left to do.")] = False,
-    device: Annotated[Device, typer.Option(help="Where models run.")] = Device.auto,
+    device: Annotated[Device, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = Device.auto,
 ) -> None:
     """Read clips, compute features, fit models and choose the next clips, until it is stopped.
 
