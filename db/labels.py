@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.claims import reclaim, take_provenance
@@ -105,9 +105,9 @@ def record_many(store: Store, answers: Sequence[Answer]) -> list[Receipt]:
 
 
 def _record(session: Session, answer: Answer) -> Receipt:
-    before = session.scalar(select(LabelEventRow).where(LabelEventRow.request_id == answer.request_id))
-    if before is not None:
-        return _repeated(session, before, answer)
+    known = session.scalar(select(LabelEventRow).where(LabelEventRow.request_id == answer.request_id))
+    if known is not None:
+        return _repeated(session, known, answer)
     current = newest_settings(session)
     if current is None:
         raise StoreError("this project has no classes yet; set it up before labelling")
@@ -124,7 +124,7 @@ def _record(session: Session, answer: Answer) -> Receipt:
         class_list_version=current.class_list_version,
         at=now(),
     )
-    stood = _last(session, answer)
+    before = _answered(session, answer)
     if undone is None:
         claim = take_provenance(session, answer.annotator, answer.clip)
         if claim is not None:
@@ -132,8 +132,7 @@ def _record(session: Session, answer: Answer) -> Receipt:
             event.model = None if claim.round is None else f"model:{claim.round}"
     session.add(event)
     session.flush()
-    stands = _last(session, answer)
-    change = (stands in ANSWERS) - (stood in ANSWERS)
+    change = _answered(session, answer) - before
     if change:
         session.execute(update(ClipRow).where(ClipRow.id == answer.clip).values(answers=ClipRow.answers + change))
     if undone is not None:
@@ -172,20 +171,23 @@ def _undone(session: Session, answer: Answer) -> LabelEventRow:
     return event
 
 
-def _last(session: Session, answer: Answer) -> str | None:
-    """The action that stands for the answer's clip and annotator."""
-    undo = aliased(LabelEventRow)
-    return session.scalar(
-        select(LabelEventRow.action)
-        .where(
-            LabelEventRow.clip == answer.clip,
-            LabelEventRow.annotator == answer.annotator,
-            LabelEventRow.action != "undo",
-            ~exists().where(undo.undoes == LabelEventRow.id),
-        )
-        .order_by(LabelEventRow.id.desc())
-        .limit(1)
+_Undo = aliased(LabelEventRow)
+_LAST = (
+    select(LabelEventRow.action)
+    .where(
+        LabelEventRow.clip == bindparam("clip"),
+        LabelEventRow.annotator == bindparam("annotator"),
+        LabelEventRow.action != "undo",
+        ~exists().where(_Undo.undoes == LabelEventRow.id),
     )
+    .order_by(LabelEventRow.id.desc())
+    .limit(1)
+)
+
+
+def _answered(session: Session, answer: Answer) -> bool:
+    """Whether an answer of this annotator stands for the clip."""
+    return session.scalar(_LAST, {"clip": answer.clip, "annotator": answer.annotator}) in ANSWERS
 
 
 def _checked(answer: Answer) -> Answer:
