@@ -80,6 +80,7 @@ class FeatureStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._indexes: dict[str, _Index] = {}
+        self._damaged: set[Path] = set()
 
     def have(self, key: str) -> set[str]:
         """Return the ids of the clips whose features are there, those that other processes wrote included."""
@@ -122,9 +123,9 @@ class FeatureStore:
         found: dict[str, Features] = {}
         for shard, rows in self._by_shard(index, clips):
             wanted = [name for name in shard.names if names is None or name in names]
-            tensors = self._load(key, shard, wanted)
-            if tensors is None:
-                continue
+            tensors = self._load(shard, wanted)
+            if tensors is None:  # perhaps another shard holds them too
+                return self.read(key, clips, names)
             for row in rows:
                 found[shard.clips[row]] = {name: _cut(shard, name, tensors[name], row) for name in wanted}
         return found
@@ -146,9 +147,9 @@ class FeatureStore:
             places.setdefault(clip, []).append(place)
         stacked: Array = np.empty(0)
         for shard, rows in self._by_shard(index, places):
-            tensors = self._load(key, shard, [view.summary])
+            tensors = self._load(shard, [view.summary])
             if tensors is None:
-                raise MissingFeatures(key, [shard.clips[row] for row in rows])
+                return self.read_blocks(key, clips, view)
             part = tensors[view.summary]
             if not stacked.size:
                 stacked = np.empty((len(clips), *part.shape[1:]), np.float32)
@@ -167,7 +168,9 @@ class FeatureStore:
         folder = self._folder(key)
         index = self._indexes.setdefault(key, _Index())
         try:
-            present = {name for name in os.listdir(folder) if name.endswith(_ENDING)}
+            present = {
+                name for name in os.listdir(folder) if name.endswith(_ENDING) and folder / name not in self._damaged
+            }
         except FileNotFoundError:
             present = set()
         if not index.seen <= present:
@@ -189,7 +192,7 @@ class FeatureStore:
                 groups.setdefault(shard.path, (shard, []))[1].append(row)
         return list(groups.values())
 
-    def _load(self, key: str, shard: _Shard, names: Sequence[str]) -> dict[str, Array] | None:
+    def _load(self, shard: _Shard, names: Sequence[str]) -> dict[str, Array] | None:
         """Return whole tensors of a shard, or None where it is damaged or gone."""
         try:
             with safe_open(shard.path, framework="numpy") as file:
@@ -198,10 +201,10 @@ class FeatureStore:
             tensors = {}
         if all(name in tensors and _checksum(tensors[name]) == shard.checksums[name] for name in names):
             return tensors
-        # Put it aside for every process; its clips are then extracted again.
+        # Put it aside, for every process: its clips are then extracted again.
+        self._damaged.add(shard.path)
         with contextlib.suppress(OSError):
             shard.path.rename(shard.path.with_suffix(".damaged"))
-        self._indexes.pop(key, None)
         return None
 
 
