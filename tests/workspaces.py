@@ -16,7 +16,12 @@ CLASSES = ("anger", "neutral", "sadness")
 
 
 def make_project(
-    workspace: Path, manifest: Path, *, limit: int | None = None, classes: tuple[str, ...] = CLASSES, scanned: bool = True
+    workspace: Path,
+    manifest: Path,
+    *,
+    limit: int | None = None,
+    classes: tuple[str, ...] = CLASSES,
+    scanned: bool = True,
 ) -> Project:
     """Open a project on the first `limit` clips of a manifest (path, speaker, emotion), evaluation clips drawn."""
     project = open_project(workspace)

@@ -68,7 +68,9 @@ def read_answer(annotator: str, body: Mapping[str, Any]) -> Answer:
     for name in ("request_id", "clip", "action"):
         if body.get(name) is None:
             raise UnusableAnswer(f"{name} is missing")
-    values = {name: None if body.get(name) is None else read(name, body[name]) for name, read in _FIELDS.items()}
+    values: dict[str, Any] = {
+        name: None if body.get(name) is None else read(name, body[name]) for name, read in _FIELDS.items()
+    }
     if values["action"] == "label" and values["class"] is None:
         raise UnusableAnswer("class is missing: an answer with the action 'label' names one")
     if values["action"] == "undo" and values["undoes"] is None:

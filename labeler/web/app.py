@@ -1,8 +1,9 @@
-"""The application: actions, media, and Gradio's pages mounted behind them, all behind one guard."""
+"""The whole application: Gradio's pages mounted behind the HTTP routes."""
 
 from __future__ import annotations
 
 import os
+import warnings
 
 # Read by Gradio and the hub's client when they are imported: nothing is asked of the network.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -15,11 +16,8 @@ from fastapi import FastAPI
 from labeler.pages import export, label, progress, shell
 from labeler.pages.theme import gradio_theme
 from labeler.service import Project, project_settings
-from labeler.web.actions import action_routes
-from labeler.web.guard import Guard
 from labeler.web.head import Head
-from labeler.web.media import media_routes
-from labeler.web.problems import add_problem_handlers
+from labeler.web.http import http_app
 
 
 def build(project: Project, annotator: str) -> FastAPI:
@@ -28,31 +26,30 @@ def build(project: Project, annotator: str) -> FastAPI:
     Raises:
         StoreError: the project is not set up yet.
     """
-    app = FastAPI(title="Earmark", docs_url=None, redoc_url=None, openapi_url=None)
-    add_problem_handlers(app)
-    app.include_router(media_routes(project))
-    app.include_router(action_routes(project, annotator))
-    app.add_middleware(
-        Head, paths=[path for _, path in shell.PAGES.values()], make=lambda: shell.head(project, annotator)
-    )
-    app.add_middleware(Guard)
-    exports = project.workspace / "exports"
-    return gr.mount_gradio_app(
-        app,
-        pages(project, annotator),
-        path="/",
-        server_name="127.0.0.1",
-        footer_links=[],
-        run_history=False,
-        show_error=False,
-        ssr_mode=False,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-        max_file_size="1mb",
-        allowed_paths=[str(exports)],
-        theme=gradio_theme(),
-    )  # type: ignore[no-any-return]
+    app = http_app(project, annotator)
+    paths = [path for _, path in shell.PAGES.values()]
+    with warnings.catch_warnings():
+        # Gradio warns of server-side rendering on several pages even where it is switched off.
+        warnings.filterwarnings("ignore", message="SSR mode")
+        gr.mount_gradio_app(
+            app,
+            pages(project, annotator),
+            path="/",
+            server_name="127.0.0.1",
+            footer_links=[],
+            run_history=False,
+            show_error=False,
+            ssr_mode=False,
+            enable_monitoring=False,
+            pwa=False,
+            mcp_server=False,
+            max_file_size="1mb",
+            allowed_paths=[str(project.workspace / "exports")],
+            theme=gradio_theme(),
+        )
+    # Round the guard: what the guard refuses is no page, and passes unchanged.
+    app.add_middleware(Head, paths=paths, make=lambda: shell.head(project, annotator))
+    return app
 
 
 def pages(project: Project, annotator: str) -> gr.Blocks:

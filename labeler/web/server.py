@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from labeler.errors import UsageError
 from labeler.service import Project
@@ -61,7 +62,7 @@ def run(
         server.run(sockets=[listener])
 
 
-def make_server(app: object, ready: Callable[[str], None] | None = None, url: str = "") -> Server:
+def make_server(app: FastAPI, ready: Callable[[str], None] | None = None, url: str = "") -> Server:
     """Return a server of this application that calls `ready(url)` when it has started."""
 
     class Announcing(Server):
@@ -73,7 +74,7 @@ def make_server(app: object, ready: Callable[[str], None] | None = None, url: st
     # A page keeps a stream open for Gradio's sake: stopping does not wait for it.
     settings = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
-    )  # type: ignore[arg-type]
+    )
     return Announcing(settings)
 
 
