@@ -17,7 +17,7 @@ from db.engine import Store, now
 from db.errors import ConflictingRequest, StoreError, UnknownClip, UnusableAnswer
 from db.people import checked_name, ensure_person
 from db.schema import ACTIONS, ANSWERS, ClipRow, LabelEventRow, plain
-from db.settings import newest_settings
+from db.settings import Settings, newest_settings
 from db.standing import (
     LabelCounts,
     StandingAnswer,
@@ -98,22 +98,25 @@ def record(store: Store, answer: Answer) -> Receipt:
 
 
 def record_many(store: Store, answers: Sequence[Answer]) -> list[Receipt]:
-    """Store answers in one transaction, all or none (an import of many labels); raises as `record`."""
+    """Store answers in one transaction, all or none; raises as `record`.
+
+    For imports: everybody else waits meanwhile, so give a few hundred at a time.
+    """
     checked = [_checked(answer) for answer in answers]
     with store.write() as session:
-        return [_record(session, answer) for answer in checked]
+        current = newest_settings(session)
+        if current is None:
+            raise StoreError("this project has no classes yet; set it up before labelling")
+        return [_record(session, answer, current) for answer in checked]
 
 
-def _record(session: Session, answer: Answer) -> Receipt:
-    known = session.scalar(select(LabelEventRow).where(LabelEventRow.request_id == answer.request_id))
+def _record(session: Session, answer: Answer, current: Settings) -> Receipt:
+    known = session.scalar(_BY_REQUEST, {"request": answer.request_id})
     if known is not None:
         return _repeated(session, known, answer)
-    current = newest_settings(session)
-    if current is None:
-        raise StoreError("this project has no classes yet; set it up before labelling")
     if answer.action == "label" and answer.class_ not in current.classes:
         raise UnusableAnswer(f"no class is called {answer.class_!r}", current.classes)
-    if session.get(ClipRow, answer.clip) is None:
+    if session.scalar(_CLIP, {"clip": answer.clip}) is None:
         raise UnknownClip(f"no clip has the id {answer.clip!r}")
     ensure_person(session, answer.annotator)
     undone = _undone(session, answer) if answer.undoes is not None else None
@@ -132,7 +135,8 @@ def _record(session: Session, answer: Answer) -> Receipt:
             event.model = None if claim.round is None else f"model:{claim.round}"
     session.add(event)
     session.flush()
-    change = _answered(session, answer) - before
+    after = answer.action in ANSWERS if undone is None else _answered(session, answer)
+    change = after - before
     if change:
         session.execute(update(ClipRow).where(ClipRow.id == answer.clip).values(answers=ClipRow.answers + change))
     if undone is not None:
@@ -159,7 +163,7 @@ def _repeated(session: Session, before: LabelEventRow, answer: Answer) -> Receip
 
 def _undone(session: Session, answer: Answer) -> LabelEventRow:
     """The event that an undo names, if it may be undone."""
-    event = session.scalar(select(LabelEventRow).where(LabelEventRow.request_id == answer.undoes))
+    event = session.scalar(_BY_REQUEST, {"request": answer.undoes})
     if event is None or event.annotator != answer.annotator:
         raise UnusableAnswer(f"{answer.annotator} has no answer with the request_id {answer.undoes}")
     if event.clip != answer.clip:
@@ -171,6 +175,9 @@ def _undone(session: Session, answer: Answer) -> LabelEventRow:
     return event
 
 
+# Statements are built once: building them costs more than running them.
+_BY_REQUEST = select(LabelEventRow).where(LabelEventRow.request_id == bindparam("request"))
+_CLIP = select(ClipRow.id).where(ClipRow.id == bindparam("clip"))
 _Undo = aliased(LabelEventRow)
 _LAST = (
     select(LabelEventRow.action)

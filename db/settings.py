@@ -42,6 +42,7 @@ class Settings:
 
 _GIVEN = frozenset(field.name for field in fields(Settings)) - {"version", "class_list_version"}
 _TUPLES = ("classes", "keys", "views")
+_NEWEST = select(SettingsRow.version, SettingsRow.document).order_by(SettingsRow.version.desc()).limit(1)
 
 
 def settings(store: Store) -> Settings | None:
@@ -52,9 +53,7 @@ def settings(store: Store) -> Settings | None:
 
 def newest_settings(session: Session) -> Settings | None:
     """The same inside a running transaction."""
-    row = session.execute(
-        select(SettingsRow.version, SettingsRow.document).order_by(SettingsRow.version.desc()).limit(1)
-    ).first()
+    row = session.execute(_NEWEST).first()
     return None if row is None else _from_document(row.document, row.version)
 
 

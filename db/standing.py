@@ -60,14 +60,16 @@ def standing(store: Store, annotator: str | None = None, actions: Collection[str
     if annotator is not None:
         query = query.where(LabelEventRow.annotator == annotator)
     with store.read() as session:
-        return [_answer(row) for row in session.execute(query)]
+        return [StandingAnswer(*row) for row in session.execute(query)]
 
 
 def recent(store: Store, annotator: str, n: int = 20) -> list[StandingAnswer]:
     """An annotator's last n events that stand, skips too, newest first."""
     query = _standing(*_columns()).where(LabelEventRow.annotator == annotator)
     with store.read() as session:
-        return [_answer(row) for row in session.execute(query.order_by(LabelEventRow.id.desc()).limit(max(n, 0)))]
+        return [
+            StandingAnswer(*row) for row in session.execute(query.order_by(LabelEventRow.id.desc()).limit(max(n, 0)))
+        ]
 
 
 def training_labels(store: Store) -> list[tuple[str, str, int]]:
@@ -122,12 +124,9 @@ def bad_audio(store: Store) -> set[str]:
 
 
 def _columns() -> list[Any]:
-    return [*(getattr(LabelEventRow, item.name) for item in fields(StandingAnswer)[:-1]), ClipRow.evaluation]
-
-
-def _answer(row: Any) -> StandingAnswer:
-    values = dict(row._mapping)
-    return StandingAnswer(**{**values, "evaluation": bool(values["evaluation"])})
+    """Of `StandingAnswer`, in its order."""
+    columns = [getattr(LabelEventRow, item.name) for item in fields(StandingAnswer) if item.name != "evaluation"]
+    return [*columns, func.coalesce(ClipRow.evaluation, False)]
 
 
 def _standing(*columns: Any) -> Select[Any]:
