@@ -1,0 +1,8 @@
+"""Everything the worker does, the most urgent first."""
+
+from __future__ import annotations
+
+from pipelines.worker import curve, extract, fast_round, ingest, start
+from pipelines.worker.step import Step
+
+STEPS: tuple[Step, ...] = (fast_round.STEP, start.STEP, curve.STEP, ingest.STEP, extract.STEP)
