@@ -20,7 +20,7 @@ def markdown() -> str:
         lines += ["", *_section(f"earmark {name}", command)]
     lines += [
         "",
-        "Exit codes: 0 done, 1 failed (one line says why), 2 wrong use (one line says what is allowed), 130 interrupted.",
+        "Exit codes: 0 done, 1 failed (one line says why), 2 wrong use (one line says what is allowed), 130 stopped.",
     ]
     return "\n".join(lines) + "\n"
 

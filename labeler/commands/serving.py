@@ -8,12 +8,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pipelines.worker.supervisor import Supervisor
-
 from db.rounds import set_notice
 from labeler import imported, oracle
 from labeler.errors import UsageError
 from labeler.service import Project, project_settings
+from pipelines.worker.supervisor import Supervisor
 
 
 @dataclass(frozen=True)

@@ -42,17 +42,12 @@ def prepare(workspace: Path, source: str, wishes: Wishes, *, by: str) -> tuple[P
     """
     listing = open_listing(source)
     chosen = _checked(wishes)
-    made = (workspace / "earmark.db").exists()
-    if not made:
+    if not (workspace / "earmark.db").exists():
         _first_classes(listing, wishes)  # refuse before a folder is made
     project = open_project(workspace)
     before = settings(project.store)
     if before is None:
-        classes = _first_classes(listing, wishes)
-        chosen["classes"], chosen["keys"] = (
-            classes,
-            keys_for(classes, None if wishes.keys is None else split_keys(wishes.keys)),
-        )
+        chosen |= _first_classes(listing, wishes)
         chosen.setdefault("name", _name(listing))
     else:
         chosen.update(_changed_classes(before, listing, wishes, labelled=newest_event(project.store) > 0))
@@ -110,16 +105,16 @@ def _listed(option: str, given: str, allowed: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _first_classes(listing: Listing, wishes: Wishes) -> tuple[str, ...]:
-    if wishes.classes is not None:
-        return split_classes(wishes.classes)
-    if len(listing.classes) < 2:
-        why = "names one class only" if listing.classes else "brings no labels to take the classes from"
+def _first_classes(listing: Listing, wishes: Wishes) -> dict[str, Any]:
+    """Classes and keys for a new workspace."""
+    classes = listing.classes if wishes.classes is None else split_classes(wishes.classes)
+    if len(classes) < 2:
+        why = "names one class only" if classes else "brings no labels to take the classes from"
         raise UsageError(
             f"{listing.location} {why}: say what a clip can be, "
             f"as in `earmark label {listing.location} --classes anger,happiness,neutral,sadness`"
         )
-    return listing.classes
+    return {"classes": classes, "keys": keys_for(classes, None if wishes.keys is None else split_keys(wishes.keys))}
 
 
 def _changed_classes(before: Settings, listing: Listing, wishes: Wishes, *, labelled: bool) -> dict[str, Any]:

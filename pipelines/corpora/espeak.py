@@ -60,7 +60,10 @@ class Espeak:
 
 
 def speak(folder: Path, utterances: list[Utterance], first: int = FIRST) -> None:
-    """Write the clips of `utterances` to `folder/audio` and the manifest twice: after `first` clips, and at the end."""
+    """Write the clips of `utterances` to `folder/audio` and the manifest twice: after `first` clips, and at the end.
+
+    The library carries something over from one utterance to the next: the same bytes need the same order.
+    """
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     synthesiser = Espeak()
     for count, one in enumerate(utterances, start=1):

@@ -25,7 +25,6 @@ class Speaking:
                 "the demo's clips are spoken by eSpeak NG, which is not installed: pip install 'earmark[demo]' "
                 "(or label a folder of your own: earmark label FOLDER --classes anger,neutral)"
             )
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.manifest = manifest(folder)
         self._process = subprocess.Popen(
