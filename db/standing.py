@@ -106,9 +106,19 @@ def label_counts(store: Store) -> LabelCounts:
             by_annotator[row.annotator] = by_annotator.get(row.annotator, 0) + row.n
             evaluation += row.n if row.action == "label" and row.evaluation else 0
         events = session.scalar(select(func.count()).select_from(LabelEventRow)) or 0
-        training = len(_consensus(session, evaluation=False))
+        # Clips with a label, less those that somebody found bad.
+        either, bad = (
+            session.scalar(
+                _standing(func.count(LabelEventRow.clip.distinct())).where(
+                    LabelEventRow.action.in_(actions), ClipRow.evaluation.is_not(True)
+                )
+            )
+            for actions in (("label", "bad_audio"), ("bad_audio",))
+        )
         minutes = _minutes(session, None)
-    return LabelCounts(events, sum(by_annotator.values()), evaluation, training, by_annotator, minutes)
+    return LabelCounts(
+        events, sum(by_annotator.values()), evaluation, (either or 0) - (bad or 0), by_annotator, minutes
+    )
 
 
 def minutes_until(store: Store, event_id: int) -> float:
