@@ -88,9 +88,9 @@ def publish(folder: Path, version: str) -> None:
 
 def test_it_is_fetched_with_audb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audb = pytest.importorskip("audb", reason="the extra [demo] is not installed")
-    publish(tmp_path, "1.0.0")
     local = [audb.Repository("data", str(tmp_path / "repository"), "file-system")]
-    monkeypatch.setattr(audb.config, "REPOSITORIES", local)
+    monkeypatch.setattr(audb.config, "REPOSITORIES", local)  # before publishing too, which looks for older versions
+    publish(tmp_path, "1.0.0")
     root = tmp_path / "corpora" / "emodb"
     said: list[str] = []
     reading = read_corpus(CORPORA["emodb"], root, said.append)
