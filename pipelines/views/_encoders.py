@@ -86,10 +86,11 @@ class WhisperEncoder:
 
     def mel(self, wave: Wave) -> torch.Tensor:
         """Return log-mel frames, float32 (bands, ceil(n / 160)): the first ones that padding to 30 s would give."""
-        hop = self._extractor.hop_length
-        frames = min(-(-len(wave) // hop), self._extractor.nb_max_frames)
-        padded = np.zeros((frames + 2) * hop + self._extractor.n_fft, np.float32)
-        wave = wave[: frames * hop]
+        hop, whole = self._extractor.hop_length, self._extractor.n_samples
+        wave = wave[:whole]
+        frames = -(-len(wave) // hop)
+        # Zeros behind it, so far that the last frame does not reach the mirrored end.
+        padded = np.zeros(min((frames + 2) * hop + self._extractor.n_fft, whole), np.float32)
         padded[: len(wave)] = wave
         mel = self._extractor(
             padded, sampling_rate=RATE, padding="do_not_pad", truncation=False, return_tensors="np"

@@ -18,6 +18,7 @@ import opensmile
 from pipelines.audio import RATE
 from pipelines.errors import PipelineError
 from pipelines.views._fingerprint import fingerprint
+from pipelines.views._waves import usable
 from pipelines.views.contract import Features
 
 _VERSION = 1
@@ -42,16 +43,14 @@ class Egemaps:
 
     def extract(self, waves: Sequence[npt.NDArray[np.float32]]) -> list[Features]:
         """Return {"functionals": float32 (88,)} for each clip, in openSMILE's units (`columns` names them)."""
-        return [{"functionals": self._functionals(number, wave)} for number, wave in enumerate(waves)]
+        return [{"functionals": self._functionals(number, wave)} for number, wave in usable(waves)]
 
     def blocks(self, features: Features) -> dict[str, npt.NDArray[np.float32]]:
         return {"egemaps": np.asarray(features["functionals"], np.float32)}
 
     def _functionals(self, number: int, wave: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        # openSMILE gives finite nonsense for NaN input and NaN for a few milliseconds (platform facts 3).
-        if not np.isfinite(wave).all():
-            raise PipelineError(f"clip {number} of the batch holds samples that are not finite; set it aside")
         values = np.asarray(self._smile(wave, RATE), np.float32).reshape(-1)
+        # NaN for less than 60 ms of sound (platform facts 3).
         if values.shape != (len(self.columns),) or not np.isfinite(values).all():
             raise PipelineError(
                 f"openSMILE finds no finite functionals in clip {number} of the batch ({len(wave) / RATE:.3f} s long)"

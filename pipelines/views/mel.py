@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pipelines.audio import RATE
 from pipelines.torch_setup import choose_device, torch, torchaudio
 from pipelines.views._fingerprint import fingerprint
+from pipelines.views._waves import usable
 from pipelines.views.contract import Features
 
 _VERSION = 1
@@ -48,7 +49,7 @@ class Mel:
         Frames are log(power + 1e-6), one every 10 ms; the summary is each band's mean, standard deviation, and mean
         absolute difference between neighbouring frames.
         """
-        return [self._features(wave) for wave in waves]
+        return [self._features(wave) for _, wave in usable(waves)]
 
     def blocks(self, features: Features) -> dict[str, npt.NDArray[np.float32]]:
         return {"mel": np.asarray(features["summary"], np.float32)}

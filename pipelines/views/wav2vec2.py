@@ -18,6 +18,7 @@ from pipelines.torch_setup import choose_device, torch
 from pipelines.views import _checkpoint
 from pipelines.views._encoders import open_encoder
 from pipelines.views._fingerprint import fingerprint
+from pipelines.views._waves import usable
 from pipelines.views.contract import Features
 
 _VERSION = 1
@@ -49,7 +50,7 @@ class Wav2vec2:
 
         `layers` counts the input of the first layer too. A segment is the mean over a tenth of the frames.
         """
-        return [self._features(number, wave) for number, wave in enumerate(waves)]
+        return [self._features(number, wave) for number, wave in usable(waves)]
 
     def blocks(self, features: Features) -> dict[str, npt.NDArray[np.float32]]:
         mean = np.asarray(features["mean"], np.float32)
