@@ -157,11 +157,15 @@ def _upgrade(file: Path, backups: Path) -> None:
 
 
 def _refuse_other_files(file: Path) -> None:
-    """Look before anything is written: an SQLite file of another program must stay as it is."""
+    """Look before anything is written: a file of another program must stay as it is."""
     if not file.exists():
         return
     if not file.is_file():
         raise StoreError(f"{file} is not a file")
+    with file.open("rb") as handle:
+        head = handle.read(16)
+    if head and head != b"SQLite format 3\0":  # SQLite itself would write over a file of a few bytes
+        raise StoreError(_say(str(file), "file is not a database"))
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
             ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
