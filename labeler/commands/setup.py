@@ -67,7 +67,7 @@ def _checked(wishes: Wishes) -> dict[str, Any]:
         if (value := getattr(wishes, field)) is not None
     }
     if wishes.speech_model is not None:
-        chosen["speech_model"] = _speech_model(wishes.speech_model)
+        chosen["speech_model"] = speech_model_at(wishes.speech_model)
     if wishes.views is not None:
         from pipelines.views import VIEWS
 
@@ -83,8 +83,8 @@ def _checked(wishes: Wishes) -> dict[str, Any]:
     return chosen
 
 
-def _speech_model(given: str) -> str:
-    """A name of the model hub as it is; a path made absolute, and looked at."""
+def speech_model_at(given: str) -> str:
+    """A name of the model hub (or `none`) as it is; a path made absolute. UsageError when no model is there."""
     if given == "none":
         return given
     path = Path(given).expanduser()
