@@ -235,8 +235,8 @@ function answer(action, klass = null) {
     request_id: crypto.randomUUID(),
     clip: item.clip,
     action,
-    heard_ms: Math.round(item.heard),
-    decided_ms: item.firstSound === null ? 0 : Math.round(performance.now() - item.firstSound),
+    heard_ms: Math.max(0, Math.round(item.heard)),
+    decided_ms: item.firstSound === null ? 0 : Math.max(0, Math.round(performance.now() - item.firstSound)),
     suggestion_shown: item.suggestionShown,
   };
   if (klass) body.class = klass;
