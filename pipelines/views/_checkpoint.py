@@ -16,7 +16,7 @@ from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -126,8 +126,9 @@ def _shards(index: Path) -> tuple[Path, ...]:
 
 def _cached(name: str) -> Checkpoint | None:
     try:
-        return _in_folder(name, Path(huggingface_hub.snapshot_download(name, local_files_only=True)))
-    except (LocalEntryNotFoundError, PipelineError):  # a download that broke off leaves part of the files
+        config = huggingface_hub.try_to_load_from_cache(name, "config.json")
+        return _in_folder(name, Path(config).parent) if isinstance(config, str) else None
+    except PipelineError:  # a download that broke off leaves part of the files
         return None
     except ValueError as error:
         raise PipelineError(f"{name!r} is neither a folder nor a name on the Hugging Face hub: {error}") from error
@@ -150,7 +151,7 @@ def _fetch(name: str) -> Checkpoint:
         if chosen.endswith(".index.json"):
             stem, ending = chosen.removesuffix(".index.json").split(".")
             wanted.append(f"{stem}-*.{ending}")
-        folder = huggingface_hub.snapshot_download(name, revision=info.sha, allow_patterns=wanted, etag_timeout=5)
+        folder = huggingface_hub.snapshot_download(name, allow_patterns=wanted, etag_timeout=5)
         return _in_folder(name, Path(folder))
     except PipelineError:
         raise
