@@ -21,7 +21,7 @@ table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .3rem .8r
 """
 
 
-def replay_page(document: Mapping[str, Any]) -> str:
+def page(document: Mapping[str, Any]) -> str:
     """A self-contained HTML page for the document that `replay` returns: curves with intervals, tables, advice."""
     corpus = document["corpus"]
     title = f"Replay of {corpus['name']}"
