@@ -30,10 +30,13 @@ def test_the_document_goes_to_standard_output_and_progress_does_not(
 
 
 def test_in_words_and_to_a_file(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*words, "--json", "out/replay.json"]) == 0
+    assert run([*words, "--json", "out/replay.json", "--html", "out/replay.html"]) == 0
     said = capsys.readouterr().out
     assert "labels to target" in said
     assert "margin" in said
+    page = (tmp_path / "out" / "replay.html").read_text("utf-8")
+    assert "margin" in page
+    assert 'src="http' not in page  # nothing is fetched from outside
     assert json.loads((tmp_path / "out" / "replay.json").read_text())["earmark"]
 
 
