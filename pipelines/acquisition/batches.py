@@ -10,8 +10,9 @@ import numpy.typing as npt
 from .contract import Indices, Pool
 
 LEADING = 20
+CHUNK = 10
 NEAR = 0.25
-SAMPLE = 1000
+SAMPLE = 300
 
 
 def leading(pool: Pool) -> npt.NDArray[np.float32]:
@@ -37,36 +38,38 @@ def squared_distances(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) ->
     return np.asarray(np.maximum(squares, 0.0))
 
 
-def speaker_cap(pool: Pool, n: int) -> int:
-    """How many clips of one speaker a batch of n may hold: twice an even share, at least two."""
+def speaker_cap(pool: Pool) -> int:
+    """How many clips of one speaker ten in a row may hold: twice an even share, at least two."""
     speakers = {pool.speakers[i] for i in pool.candidates.tolist()} - {None}
-    return n if len(speakers) < 2 else max(2, -(-2 * n // len(speakers)))
+    return CHUNK if len(speakers) < 2 else max(2, -(-2 * CHUNK // len(speakers)))
 
 
 def spread(pool: Pool, order: Indices, n: int) -> Indices:
-    """The first n of `order` (candidates, best first) without near-duplicates and within the cap for speakers.
+    """The first n of `order` (candidates, best first) without near-duplicates or many of one speaker in a row.
 
-    A clip is passed over when it lies closer than `near_distance` to one already in the batch or labelled, or when its
-    speaker has had its share; those passed over fill the batch, in their order, if it would stay short.
+    A clip is passed over when it lies closer than `near_distance` to one chosen or labelled, and put off to the next
+    ten when its speaker has had the share of these ten. Those passed over come last, in their order. The first ten do
+    not depend on n: a long list of suggestions begins like a short one.
     """
     n = max(0, min(n, len(order)))
-    x, tolerance, cap = leading(pool), near_distance(pool) ** 2, speaker_cap(pool, n)
-    closest = (
-        squared_distances(x[order], x[pool.labelled]).min(axis=1) if len(pool.labelled) else np.full(len(order), np.inf)
-    )
-    taken: list[int] = []
-    heard: Counter[str] = Counter()
-    for place, i in enumerate(order.tolist()):
-        if len(taken) == n:
-            break
-        speaker = pool.speakers[i]
-        if closest[place] <= tolerance or (speaker is not None and heard[speaker] >= cap):
-            continue
-        taken.append(i)
-        if speaker is not None:
-            heard[speaker] += 1
-        closest = np.minimum(closest, squared_distances(x[order], x[[i]])[:, 0])
-    if len(taken) < n:
-        rest = order[~np.isin(order, taken)]
-        taken.extend(rest[: n - len(taken)].tolist())
-    return np.array(taken, np.intp)
+    x, tolerance, cap = leading(pool).astype(np.float64), near_distance(pool), speaker_cap(pool)
+    near = [x[i] for i in pool.labelled.tolist()]
+    waiting, passed, taken = order.tolist(), [], list[int]()
+    while len(taken) < n and waiting:
+        heard: Counter[str] = Counter()
+        start, put_off = len(taken), list[int]()
+        for place, i in enumerate(waiting):
+            if len(taken) == n or len(taken) == start + CHUNK:
+                put_off.extend(waiting[place:])
+                break
+            speaker = pool.speakers[i]
+            if speaker is not None and heard[speaker] >= cap:
+                put_off.append(i)
+            elif near and np.sqrt(((np.asarray(near) - x[i]) ** 2).sum(axis=1).min()) <= tolerance:
+                passed.append(i)
+            else:
+                taken.append(i)
+                near.append(x[i])
+                heard.update([speaker] if speaker is not None else [])
+        waiting = put_off
+    return np.array([*taken, *passed][:n], np.intp)
