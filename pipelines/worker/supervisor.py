@@ -18,6 +18,7 @@ LONGEST_PAUSE = 30.0
 WELL_AFTER = 60.0
 """A worker that lived so many seconds counts as well: the next pause is the first one again."""
 PATIENCE = 8.0
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class Supervisor:
@@ -26,6 +27,9 @@ class Supervisor:
     def __init__(self, workspace: Path, *, device: str = "auto") -> None:
         self.workspace = Path(workspace).absolute()
         self.device = device
+        # As it is now: the page's server later sets HF_HUB_OFFLINE for itself, and a worker may fetch weights.
+        # One thread for each library: more would fight with the page for the cores (platform facts 4).
+        self._environment = {**_ONE_THREAD, **os.environ}
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,8 +80,6 @@ class Supervisor:
         """Start the process; what it prints (a crash before its log is open) goes to the log. None if it cannot be."""
         command = [sys.executable, "-m", "pipelines.worker", "--workspace", str(self.workspace)]
         command += ["--device", self.device, "--parent", str(os.getpid())]
-        # One thread for each library: more would fight with the page for the cores (platform facts 4).
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         with contextlib.ExitStack() as opened:
             try:
                 output = opened.enter_context((self.workspace / "worker.log").open("ab"))
@@ -89,7 +91,7 @@ class Supervisor:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL if output is None else output,
                     stderr=subprocess.STDOUT if output is not None else subprocess.DEVNULL,
-                    env={**threads, **os.environ},
+                    env=self._environment,
                     start_new_session=True,  # Ctrl-C in the terminal is for the page, which then stops the worker
                 )
             except OSError:
