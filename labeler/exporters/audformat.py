@@ -36,6 +36,7 @@ class Audformat:
     name = "audformat"
     title = "audformat"
     reader = "audb and audEERING's tools"
+    holds = "A folder: the header db.yaml, a table for each kind of fact, and a copy of the audio."
     read_with = 'audformat.Database.load("{path}")'
     suffix = ""
     copies_audio = 1

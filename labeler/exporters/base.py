@@ -22,6 +22,8 @@ class Exporter(Protocol):
     title: str
     reader: str
     """Who reads it, in words, for the page."""
+    holds: str
+    """What is written, in words."""
     read_with: str
     """A line of Python that reads it back; `{path}` stands for the export."""
     suffix: str

@@ -18,6 +18,7 @@ class Csv:
     name = "csv"
     title = "CSV"
     reader = "spreadsheets, pandas, R"
+    holds = "One file, every field quoted. Missing values are empty."
     read_with = 'pandas.read_csv("{path}", dtype=str, keep_default_na=False)'
     suffix = ".csv"
     copies_audio = 0

@@ -35,6 +35,10 @@ class HuggingFace:
     name = "huggingface"
     title = "Hugging Face dataset"
     reader = "datasets.load_dataset, as parquet with audio and as an AudioFolder"
+    holds = (
+        "A folder: parquet files with the audio inside, split into train and test (evaluation clips), "
+        "and the same clips as an AudioFolder."
+    )
     read_with = 'datasets.load_dataset("{path}")'
     suffix = ""
     copies_audio = 2

@@ -21,6 +21,7 @@ class Jsonl:
     name = "jsonl"
     title = "JSON lines"
     reader = "scripts, jq, pandas; keeps numbers and missing values apart from text"
+    holds = "One file, one object a line. Missing values are null."
     read_with = '[json.loads(line) for line in open("{path}", encoding="utf-8")]'
     suffix = ".jsonl"
     copies_audio = 0

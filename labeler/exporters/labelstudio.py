@@ -29,6 +29,7 @@ class LabelStudio:
     name = "labelstudio"
     title = "Label Studio"
     reader = "Label Studio and its SDK"
+    holds = "A folder: tasks.json, the labelling interface config.xml, a copy of the audio, and how to import them."
     read_with = 'json.load(open("{path}/tasks.json", encoding="utf-8"))'
     suffix = ""
     copies_audio = 1

@@ -20,6 +20,7 @@ class Parquet:
     name = "parquet"
     title = "Parquet"
     reader = "pandas, polars, DuckDB, Spark"
+    holds = "One file with typed columns."
     read_with = 'pandas.read_parquet("{path}")'
     suffix = ".parquet"
     copies_audio = 0

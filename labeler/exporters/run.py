@@ -81,6 +81,8 @@ class Preview:
     notices: list[str]
     command: str
     refused: str | None
+    audio_bytes: int
+    """What the copies of the audio will take."""
 
 
 def preview(
@@ -100,6 +102,7 @@ def preview(
         notices=_notices(exporter, rows),
         command=command(project, format, consensus, predictions),
         refused=reason,
+        audio_bytes=exporter.copies_audio * sum(clip.file_bytes for clip in rows.used_clips),
     )
 
 

@@ -13,6 +13,7 @@ from labeler.errors import ExportError
 
 MARK = "earmark-export.txt"
 """A file in each exported folder: by it a later export knows that it may replace the folder."""
+DESCRIPTIONS = frozenset({".yaml", ".parquet", ".json", ".xml", ".md", ".txt"})
 
 
 @contextmanager
@@ -54,8 +55,7 @@ def target_folder(out: Path, name: str) -> Iterator[Path]:
             temporary.mkdir(parents=True)
             yield temporary
             (temporary / MARK).write_text(f"{name}\nThis folder was written by Earmark; a new export replaces it.\n")
-            for path in sorted(temporary.rglob("*")):
-                _sync(path)
+            _sync_all(temporary)
             if out.exists():
                 out.rename(old)
             temporary.rename(out)
@@ -97,6 +97,14 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_all(folder: Path) -> None:
+    """Sync what describes the audio. The copies of it are left to the system: one sync each would take a minute for
+    fifty thousand clips, and after a power cut an export can be made again."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or path.suffix in DESCRIPTIONS:
+            _sync(path)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def pages(project: Project, annotator: str) -> gr.Blocks:
     with gr.Blocks(title=f"Earmark · {name}", analytics_enabled=False) as demo, shell.page(project, annotator, "label"):
         label.build()
     with demo.route(*shell.PAGES["progress"]), shell.page(project, annotator, "progress"):
-        progress.build(project)
+        progress.build()
     with demo.route(*shell.PAGES["export"]), shell.page(project, annotator, "export"):
-        export.build(project)
+        export.build()
     return demo
