@@ -31,6 +31,8 @@ FLUSH_SECONDS = 3.0
 """What is computed is on disk after so long: kill -9 costs no more."""
 LOOK_SECONDS = 2.0
 """How often to look for what other workers extracted."""
+FIRST = 48
+"""Clips to choose a start from, before those that only measure."""
 READ_SECONDS = 10.0
 """How often a worker that does not lead reads which clips there are."""
 BROKEN_IN_A_ROW = 5
@@ -89,7 +91,7 @@ class Extraction:
         ]
 
     def chunk(self, context: Context) -> list[str]:
-        """The next clips: labelled, held, suggested, evaluation, then the others in a random order."""
+        """The next clips: labelled, held, suggested, a first few, evaluation, then the others in a random order."""
         chosen: list[str] = []
         expected = 0.0
         for id in self._by_urgency(context):
@@ -114,7 +116,9 @@ class Extraction:
             yield [clip for clip, _, _ in context.known.labels]
             yield sorted(held(context.store))
             yield [item.clip for item in suggestions(context.store)]
-            yield [id for id in self._order if context.known.clips[id].evaluation]
+            apart = context.known.clips
+            yield [id for id in self._order if not apart[id].evaluation][:FIRST]
+            yield [id for id in self._order if apart[id].evaluation]
         yield self._order
 
     def run(self, context: Context, clips: list[str]) -> None:
@@ -147,6 +151,8 @@ class Extraction:
         try:
             return model_input(root / clip.path, clip.start, clip.end)
         except Unusable as error:
+            if not root.is_dir():
+                raise PipelineError(f"{root} is not there; plug it in again, or `earmark relocate` it") from error
             self._aside.append((clip, error.kind, error.reason))
             return None
 
@@ -213,7 +219,7 @@ class Extraction:
 
 def due(context: Context) -> bool:
     """Whether a present clip lacks features, or features wait to be written."""
-    if not any(clip.present for clip in context.known.clips.values()):
+    if not context.extraction.views.are_open(context):
         return False
     return context.extraction.waiting or bool(context.extraction.missing(context))
 

@@ -190,6 +190,8 @@ def _open(scan: Scan, rows: list[Row], aside: list[SetAside]) -> None:
     try:
         ids = clip_ids(path, [(row.start, row.end) for row in unread])
     except Unusable as error:
+        if not scan.source.root.is_dir():
+            raise PipelineError(f"{scan.source.root} went away while it was read; plug it in again") from error
         aside.extend(_aside(scan.source, row, error, size, changed) for row in unread)
         scan.done += len(unread)
         return

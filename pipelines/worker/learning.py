@@ -37,8 +37,6 @@ class Learned:
     clips: list[str]
     rows: dict[str, int]
     fingerprint: str
-    whole: bool
-    """Whether every clip took part when it was made."""
 
 
 class Learning:
@@ -64,12 +62,13 @@ class Learning:
         """
         views = context.extraction.views
         if not views.are_open(context):
-            return None  # opening is the extraction's work, which comes after what is more urgent
+            return None  # opening them is a step of its own, and less urgent than ingest
+        whole = not context.extraction.missing(context)  # and what is on disk is now in memory
         basis = (views.version, context.known.clips_version, context.settings.seed, context.known.bad)
         state = (*basis, context.memory.version, context.known.event)
         if state != self._state:
             clips = self._clips(context)
-            if self._is_stale(context, clips, basis):
+            if self._is_stale(context, clips, basis, whole):
                 self._pool = self._make(context, clips)
                 self._basis = basis
             self._state = state
@@ -83,9 +82,9 @@ class Learning:
         # In the order of the store, so that the same clips give the same pool whatever came first.
         return [id for id, clip in known.items() if id in complete and clip.evaluation is not None and id not in bad]
 
-    def _is_stale(self, context: Context, clips: list[str], basis: tuple[object, ...]) -> bool:
-        whole = not context.extraction.missing(context)
-        if len(clips) < 2 or (len(clips) < FEWEST and not whole):
+    def _is_stale(self, context: Context, clips: list[str], basis: tuple[object, ...], whole: bool) -> bool:
+        to_learn_from = sum(not context.known.clips[clip].evaluation for clip in clips)
+        if to_learn_from < 2 or (to_learn_from < FEWEST and not whole):
             self._pool = None
             return False
         if self._pool is None:
@@ -118,7 +117,7 @@ class Learning:
         ]
         LOG.info("pool of %d clips, made in %.2f s", len(clips), time.monotonic() - began)
         rows = {clip: row for row, clip in enumerate(clips)}
-        return Learned(fast, clips, rows, fingerprint(facts), not context.extraction.missing(context))
+        return Learned(fast, clips, rows, fingerprint(facts))
 
 
 def fingerprint(parts: Iterable[object]) -> str:

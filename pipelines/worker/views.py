@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from db.rounds import set_notice
 from pipelines.errors import PipelineError
 from pipelines.views.contract import View
 from pipelines.worker.log import LOG
+from pipelines.worker.step import Step
 
 if TYPE_CHECKING:
     from pipelines.worker.context import Context
@@ -43,11 +45,11 @@ class Views:
         wanted = self.wanted(context)
         if self._wanted == wanted:
             return self._open
-        from pipelines.torch_setup import set_threads
         from pipelines.views import open_views
 
-        set_threads(1)
         opened = open_views(*wanted)
+        if "torch" in sys.modules:  # not every view needs it
+            sys.modules["pipelines.torch_setup"].set_threads(1)
         for notice in opened.notices:
             LOG.warning("%s", notice)
         if not opened.views:
@@ -59,3 +61,18 @@ class Views:
         self.version += 1
         LOG.info("views: %s", ", ".join(view.key for view in self._open))
         return self._open
+
+
+def due(context: Context) -> bool:
+    """Whether there is a clip to hear, and the views in force are not open."""
+    if context.extraction.views.are_open(context):
+        return False
+    return any(clip.present for clip in context.known.clips.values())
+
+
+def do(context: Context) -> None:
+    """Open them."""
+    context.extraction.views.get(context)
+
+
+STEP = Step("views", "loading models", due, do, shared=True)
