@@ -21,14 +21,18 @@ def leading(pool: Pool) -> npt.NDArray[np.float32]:
 
 
 def near_distance(pool: Pool) -> float:
-    """Under this distance two clips count as the same: a quarter of the usual distance to the nearest other clip."""
+    """Under this distance two clips count as the same: a quarter of the usual distance to the fifth nearest clip.
+
+    To the fifth and not the nearest, so that a pool in which every clip stands twice is seen for what it is.
+    """
     x = leading(pool)[np.union1d(pool.candidates, pool.labelled)]
     if len(x) < 2:
         return 0.0
     rows = np.linspace(0, len(x) - 1, min(SAMPLE, len(x))).astype(int)
     gaps = squared_distances(x[rows], x)
     gaps[np.arange(len(rows)), rows] = np.inf
-    return NEAR * float(np.sqrt(np.median(gaps.min(axis=1))))
+    nearest = min(5, len(x) - 1) - 1
+    return NEAR * float(np.sqrt(np.median(np.partition(gaps, nearest, axis=1)[:, nearest])))
 
 
 def squared_distances(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

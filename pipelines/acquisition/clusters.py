@@ -26,7 +26,7 @@ def groups(x: npt.NDArray[np.float32], k: int, seed: int) -> npt.NDArray[np.intp
 
 
 def unlabelled_groups(pool: Pool, seed: int) -> npt.NDArray[np.intp]:
-    """Cluster of each clip that is labelled or may be asked for, (n,), -1 for others; as many as labels and ten more."""
+    """Cluster of each clip that is labelled or may be asked for, (n,), -1 for others; ten more than labels."""
     usable = np.union1d(pool.candidates, pool.labelled).astype(np.intp)
     cluster = np.full(len(pool.components), -1, np.intp)
     cluster[usable] = groups(leading(pool)[usable], min(len(pool.labelled) + CHUNK, MOST_CLUSTERS), seed)

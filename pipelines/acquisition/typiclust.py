@@ -12,6 +12,7 @@ from .contract import Choice, Pool
 REASON = "Typical of a group of clips that nobody has labelled yet"
 MORE = "Typical of a group of clips with few labels"
 NEIGHBOURS = 20
+BLOCK = 1000
 
 
 def typicality(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -20,9 +21,12 @@ def typicality(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     if n == 1:
         return np.array([1e12])
     near = min(NEIGHBOURS, n - 1)
-    distances = np.sqrt(squared_distances(x, x))
-    distances[np.diag_indices(n)] = np.inf
-    mean = np.partition(distances, near - 1, axis=1)[:, :near].mean(axis=1)
+    mean = np.empty(n)
+    for first in range(0, n, BLOCK):  # the square of a large cluster would not fit into memory
+        rows = np.arange(first, min(first + BLOCK, n))
+        distances = squared_distances(x[rows], x)
+        distances[np.arange(len(rows)), rows] = np.inf
+        mean[rows] = np.sqrt(np.partition(distances, near - 1, axis=1)[:, :near]).mean(axis=1)
     return np.asarray(1.0 / np.maximum(mean, 1e-12))
 
 

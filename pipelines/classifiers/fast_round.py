@@ -1,12 +1,13 @@
 """The fast round: from a few labels to calibrated probabilities of every clip, in well under a second.
 
 Members are the same self-training LDA on different features: raw, per-speaker normalised, or with class-aware speaker
-offsets, each over one set of a speech model's layers. Cross-validation that holds out whole speakers weighs them.
+offsets, each over one set of views and layers. Cross-validation that holds out whole speakers weighs them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +16,24 @@ from pipelines.errors import PipelineError
 
 from .layers import feature_sets
 from .lda import Array, softmax
-from .mixture import held_out_groups, macro_recall, mix, rows_of, weights_from
+from .mixture import held_out_groups, log_likelihood, macro_recall, mix, rows_of, weights_from
 from .normalisation import speaker_codes, standardise
+from .offsets import SpeakerOffsets
 from .pool import Floats, Indices, PoolFeatures, RoundModel
 from .projection import principal_components
-from .self_training import Learner
+from .self_training import Task, self_train
 from .temperature import fit_temperature, scale
 from .words import because
 
 COMPONENTS = 100
+MOST_UNLABELLED = 1200
+MOST_UNLABELLED_FOLD = 500
 FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """A candidate: `prior` None is raw, else the strength of shrinkage of per-speaker statistics; or offsets."""
+    """A candidate. `prior`: None is raw, else how strongly per-speaker statistics are drawn to the pool's, in clips."""
 
     name: str
     prior: float | None = None
@@ -46,23 +50,29 @@ CANDIDATES = (
 
 @dataclass(frozen=True)
 class Member:
-    """One model of the mixture: its features (n, k) and how it learns from them."""
+    """One model of the mixture: its features (n, k), and the speaker offsets to take out of them, if any."""
 
     normalisation: str
     features: str
     x: Floats
-    learner: Learner
+    offsets: SpeakerOffsets | None
+
+    def predict(self, task: Task, wanted: Indices) -> Array:
+        """Softened probabilities (len(wanted), C)."""
+        return softmax(self_train(self.x, task, wanted, self.offsets))
 
 
 class FastRound:
     """A pool, with everything that does not depend on labels made once: `fit` after each label takes little.
 
-    fit_rows: the clips that may shape components and self-training (never evaluation clips).
+    fit_rows: the clips that may shape components and self-training (never evaluation clips). seed: which of the clips
+    are learnt from without labels where there are more than 1,200.
     """
 
     def __init__(self, pool: PoolFeatures, fit_rows: npt.NDArray[np.integer], seed: int = 0) -> None:
         self.pool, self.seed = pool, seed
         self.fit_rows: Indices = np.unique(np.asarray(fit_rows, np.intp))
+        self.shuffled: Indices = np.random.default_rng(seed).permutation(self.fit_rows)
         self.speakers = speaker_codes(pool.speakers)
         self.sets = feature_sets(list(pool.blocks))
         self.members = self._members()
@@ -73,10 +83,12 @@ class FastRound:
         several = len(np.unique(self.speakers[self.speakers >= 0])) >= 2
         candidates = CANDIDATES if several else CANDIDATES[:1]
         spaces = {prior: self._spaces(prior) for prior in dict.fromkeys(c.prior for c in candidates)}
+        fit = np.zeros(len(self.pool.clips), bool)
+        fit[self.fit_rows] = True
         return [
-            Member(candidate.name, title, x, Learner(offsets=candidate.offsets))
-            for candidate in candidates
-            for title, x in spaces[candidate.prior].items()
+            Member(c.name, title, x, SpeakerOffsets(x, self.speakers, fit) if c.offsets else None)
+            for c in candidates
+            for title, x in spaces[c.prior].items()
         ]
 
     def _spaces(self, prior: float | None) -> dict[str, Floats]:
@@ -84,13 +96,15 @@ class FastRound:
         speakers = None if prior is None else self.speakers
         blocks = {
             name: standardise(self.pool.blocks[name], self.fit_rows, speakers, prior or 0.0)
-            for name in {name: None for names in self.sets.values() for name in names}
+            for name in {name: None for shares in self.sets.values() for name in shares}
         }
         return {
             title: principal_components(
-                np.concatenate([blocks[name] for name in names], axis=1), self.fit_rows, COMPONENTS
+                np.concatenate([blocks[name] * np.float32(share**0.5) for name, share in shares.items()], axis=1),
+                self.fit_rows,
+                COMPONENTS,
             )
-            for title, names in self.sets.items()
+            for title, shares in self.sets.items()
         }
 
     def fit(self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int) -> RoundModel:
@@ -99,83 +113,90 @@ class FastRound:
         Deterministic: the same pool, labels and order give the same bits. Raises PipelineError without a label or with
         one out of range.
         """
-        labelled, y = self._checked(np.asarray(labelled), np.asarray(y), classes)
-        fold, by_speaker = held_out_groups(y, self.speakers[labelled], classes)
-        splits = rows_of(fold) if len(labelled) >= 2 else []
-        outs = [self._out_of_fold(m, labelled, y, classes, splits) for m in self.members]
-        uars = [macro_recall(out.argmax(axis=1), y, classes) if splits else 0.0 for out in outs]
-        weights = weights_from(uars)
-        unlabelled = np.setdiff1d(self.fit_rows, labelled, assume_unique=True)
-        fitted = [softmax(m.learner.logits(m.x, labelled, y, classes, unlabelled, self.speakers)) for m in self.members]
+        rows, y = self._checked(np.asarray(labelled), np.asarray(y), classes)
+        fold, by_speaker = held_out_groups(y, self.speakers[rows])
+        splits = rows_of(fold) if len(rows) >= 2 else []
+        outs = [self._out_of_fold(m, rows, y, classes, splits) for m in self.members]
+        weights = weights_from([log_likelihood(out, y) if splits else 0.0 for out in outs])
+        everything = np.arange(len(self.pool.clips))
+        task = Task(rows, y, self._unlabelled(rows, MOST_UNLABELLED), classes)
+        mixed = mix([m.predict(task, everything) for m in self.members], weights)
         out = mix(outs, weights)
-        temperature = self._temperature(out, y, classes, splits)
-        probabilities = with_unseen(scale(np.log(np.maximum(mix(fitted, weights), FLOOR)), temperature), y, classes)
-        details = self._details(uars, weights, macro_recall(out.argmax(axis=1), y, classes), temperature, by_speaker)
-        details["cross_validated"] = bool(splits)
+        temperature = self._temperature(out, y, splits)
+        probabilities = with_unseen(scale(np.log(np.maximum(mixed, FLOOR)), temperature), y, classes)
+        details = self._details(weights)
+        details |= {
+            "cross_validated": bool(splits),
+            "cv_uar": macro_recall(out.argmax(axis=1), y, classes) if splits else None,
+            "cv_by_speaker": by_speaker,
+            "temperature": temperature,
+        }
+        for member, single in zip(details["members"], outs, strict=True):
+            member["cv_uar"] = macro_recall(single.argmax(axis=1), y, classes) if splits else None
         return RoundModel(probabilities.astype(np.float32), self.components, because(details), details)
 
     def _checked(
         self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int
     ) -> tuple[Indices, npt.NDArray[np.intp]]:
         rows, answers = labelled.astype(np.intp), y.astype(np.intp)
-        if not len(labelled) or len(labelled) != len(y):
-            raise PipelineError(f"{len(labelled)} labelled clips and {len(y)} classes: a round needs one label or more")
-        if labelled.min() < 0 or labelled.max() >= len(self.pool.clips) or len(np.unique(labelled)) != len(labelled):
+        if not len(rows) or len(rows) != len(answers):
+            raise PipelineError(
+                f"{len(rows)} labelled clips and {len(answers)} classes: a round needs one label or more"
+            )
+        if rows.min() < 0 or rows.max() >= len(self.pool.clips) or len(np.unique(rows)) != len(rows):
             raise PipelineError("labelled clips must be distinct rows of the pool")
-        if y.min() < 0 or y.max() >= classes:
-            raise PipelineError(f"class {int(y.max())} of a list of {classes}: classes count from 0")
+        if answers.min() < 0 or answers.max() >= classes:
+            raise PipelineError(f"class {int(answers.max())} of a list of {classes}: classes count from 0")
         return rows, answers
+
+    def _unlabelled(self, labelled: Indices, most: int, hidden_speakers: Indices | None = None) -> Indices:
+        """At most so many clips to learn from without labels: at random, and the same ones in every round."""
+        usable = ~np.isin(self.shuffled, labelled)
+        if hidden_speakers is not None:
+            usable &= ~np.isin(self.speakers[self.shuffled], hidden_speakers)
+        return self.shuffled[usable][:most]
 
     def _out_of_fold(
         self,
         member: Member,
         labelled: Indices,
-        y: Indices,
+        y: npt.NDArray[np.intp],
         classes: int,
         splits: list[tuple[Indices, Indices]],
     ) -> Array:
-        """Probabilities (L, C) of the labels by models that know neither them nor, by speakers, their speakers."""
+        """Probabilities (L, C) of the labels by models that know neither them nor any clip of their speakers."""
         out = np.full((len(y), classes), 1.0 / classes)
         for kept, held in splits:
-            hidden = np.zeros(len(self.pool.clips), bool)
-            hidden[labelled] = True
             speakers = self.speakers[labelled[held]]
-            hidden |= np.isin(self.speakers, speakers[speakers >= 0])
-            unlabelled = self.fit_rows[~hidden[self.fit_rows]]
-            logits = member.learner.logits(member.x, labelled[kept], y[kept], classes, unlabelled, self.speakers)
-            out[held] = softmax(logits[labelled[held]])
+            unlabelled = self._unlabelled(labelled, MOST_UNLABELLED_FOLD, speakers[speakers >= 0])
+            out[held] = member.predict(Task(labelled[kept], y[kept], unlabelled, classes), labelled[held])
         return out
 
-    def _temperature(self, out: Array, y: Indices, classes: int, splits: list[tuple[Indices, Indices]]) -> float:
+    def _temperature(self, out: Array, y: npt.NDArray[np.intp], splits: list[tuple[Indices, Indices]]) -> float:
         """From labels whose class their fold's model had seen: of another it can say nothing."""
         usable = [held[np.isin(y[held], y[kept])] for kept, held in splits]
         rows = np.concatenate(usable) if usable else np.zeros(0, np.intp)
         return fit_temperature(np.log(np.maximum(out[rows], FLOOR)), y[rows])
 
-    def _details(
-        self, uars: list[float], weights: Array, mixed: float, temperature: float, by_speaker: bool
-    ) -> dict[str, object]:
+    def _details(self, weights: Array) -> dict[str, Any]:
         normalisations: dict[str, float] = {}
         features: dict[str, float] = {}
-        for member, weight in zip(self.members, weights, strict=True):
-            normalisations[member.normalisation] = normalisations.get(member.normalisation, 0.0) + float(weight)
-            features[member.features] = features.get(member.features, 0.0) + float(weight)
+        for member, weight in zip(self.members, weights.tolist(), strict=True):
+            normalisations[member.normalisation] = normalisations.get(member.normalisation, 0.0) + weight
+            features[member.features] = features.get(member.features, 0.0) + weight
         return {
-            "cv_uar": mixed,
-            "cv_by_speaker": by_speaker,
-            "temperature": temperature,
             "normalisation": normalisations,
             "features": features,
-            "blocks": {title: list(names) for title, names in self.sets.items()},
+            "blocks": {title: list(shares) for title, shares in self.sets.items()},
             "members": [
-                {"normalisation": m.normalisation, "features": m.features, "weight": float(w), "cv_uar": u}
-                for m, w, u in zip(self.members, weights, uars, strict=True)
+                {"normalisation": m.normalisation, "features": m.features, "weight": w}
+                for m, w in zip(self.members, weights.tolist(), strict=True)
             ],
             "speakers": int(self.speakers.max(initial=-1)) + 1,
         }
 
 
-def with_unseen(probabilities: Array, y: Indices, classes: int) -> Array:
+def with_unseen(probabilities: Array, y: npt.NDArray[np.intp], classes: int) -> Array:
     """Probabilities (n, C) in which a class without a label yet is unlikely, and not impossible.
 
     With m of C classes unseen among L labels, they share m / (L + C): the next clip may well be the first of its class.
@@ -185,7 +206,7 @@ def with_unseen(probabilities: Array, y: Indices, classes: int) -> Array:
     known = probabilities * seen
     known *= (1 - share) / known.sum(axis=1, keepdims=True)
     known[:, ~seen] = 1.0 / (len(y) + classes)
-    return known
+    return np.asarray(known)
 
 
 def fit_round(

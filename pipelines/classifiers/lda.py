@@ -24,7 +24,7 @@ class LinearModel:
         return np.asarray(x @ self.weights.astype(x.dtype), np.float64) + self.bias
 
 
-def shrinkage(residuals: Array, weights: Array, covariance: Array) -> float:
+def shrinkage(residuals: npt.NDArray[np.floating], weights: Array, covariance: Array) -> float:
     """Ledoit-Wolf's share of the scaled identity, in [0, 1], from residuals (n, d) with weights (n,).
 
     With integer weights it is the share of the same rows repeated that often. Ledoit and Wolf (2004), "A
@@ -47,15 +47,15 @@ def fit_lda(
     x: (n, d), n >= 1. y: class of each row, in 0..classes-1; classes without a row are never predicted. weights: (n,)
     > 0, 1 each by default. Where the classes have no spread of their own (one label each), distances are Euclidean.
     """
-    x = np.asarray(x, np.float64)
     weights = np.ones(len(x)) if weights is None else weights
     member = np.zeros((len(x), classes))
     member[np.arange(len(x)), y] = weights
     totals = member.sum(axis=0)
     present = totals > 0
-    means = (member.T @ x) / np.where(present, totals, 1.0)[:, None]
-    residuals = x - means[y]
-    covariance = (residuals * weights[:, None]).T @ residuals / totals.sum()
+    means = (member.T @ x.astype(np.float64)) / np.where(present, totals, 1.0)[:, None]
+    residuals = x - means[y].astype(x.dtype)
+    # In the precision of x: single is twice as fast, and this product is most of a fit.
+    covariance = ((residuals * weights[:, None].astype(x.dtype)).T @ residuals).astype(np.float64) / totals.sum()
     d = x.shape[1]
     level = float(np.trace(covariance)) / d
     if level <= 1e-12 * max(1.0, float(np.abs(x).max()) ** 2):

@@ -34,7 +34,8 @@ def standardise(block: Floats, fit_rows: Indices, speakers: npt.NDArray[np.intp]
     holes = ~np.isfinite(x)
     reference = x[fit_rows] if len(fit_rows) else x
     if holes.any():
-        column = np.nan_to_num(np.nanmean(np.where(np.isfinite(reference), reference, np.nan), axis=0))
+        finite = np.isfinite(reference)
+        column = np.where(finite, reference, 0.0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
         x = np.where(holes, column, x)
         reference = x[fit_rows] if len(fit_rows) else x
     mean, variance = reference.mean(axis=0), reference.var(axis=0)
@@ -63,33 +64,3 @@ def _score(x: npt.NDArray[np.float64], mean: npt.NDArray[np.float64], variance: 
     flat = variance <= 1e-12 * (1.0 + mean**2)
     scores: Floats = np.where(flat, 0.0, (x - mean) / np.sqrt(np.where(flat, 1.0, variance))).astype(np.float32)
     return scores
-
-
-def remove_offsets(
-    x: npt.NDArray[np.float32],
-    posterior: npt.NDArray[np.float64],
-    means: npt.NDArray[np.float64],
-    speakers: npt.NDArray[np.intp],
-    prior: float = 5.0,
-) -> Floats:
-    """x (n, d) less each speaker's own offset, where the offset is what the classes do not explain.
-
-    Random effects: x = class mean + speaker offset + noise. The offset of a speaker with n clips is
-    n / (n + prior) * mean(x - posterior @ means) over its clips. Unlike a z-score it leaves a class in place that a
-    speaker shows more often than others do. Clips of unknown speakers (-1) keep their values.
-    """
-    known = np.flatnonzero(speakers >= 0)
-    out = x.copy()
-    if not len(known):
-        return out
-    codes = speakers[known]
-    unexplained = x[known] - (posterior[known] @ means).astype(np.float32)
-    counts = np.bincount(codes).astype(np.float32)
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    sums = np.add.reduceat(unexplained[order], starts, axis=0)
-    offsets = np.zeros((len(counts), x.shape[1]), np.float32)
-    offsets[codes[order][starts]] = sums
-    offsets /= (counts + prior)[:, None]
-    out[known] -= offsets[codes]
-    return out

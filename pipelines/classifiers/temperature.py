@@ -8,11 +8,11 @@ from scipy.optimize import minimize_scalar
 
 from .lda import Array
 
-LOWEST, HIGHEST = 0.3, 10.0
+LOWEST, HIGHEST = 0.1, 10.0
 
 
 def fit_temperature(log_probabilities: Array, y: npt.NDArray[np.intp], prior: float = 5.0) -> float:
-    """The T in [0.3, 10] at which softmax(log_probabilities / T) has the least negative log likelihood.
+    """The T in [0.1, 10] at which softmax(log_probabilities / T) has the least negative log likelihood.
 
     log_probabilities: (n, C), finite, out of fold: predictions of clips that the model has not learnt from. y: (n,).
     `prior` observations pull log T to 0, so that ten labels do not decide alone. Guo et al. (2017), "On calibration of
