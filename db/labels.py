@@ -138,7 +138,7 @@ def _record(session: Session, answer: Answer, current: Settings) -> Receipt:
     after = answer.action in ANSWERS if undone is None else _answered(session, answer)
     change = after - before
     if change:
-        session.execute(update(ClipRow).where(ClipRow.id == answer.clip).values(answers=ClipRow.answers + change))
+        session.execute(_COUNT, {"clip": answer.clip, "change": change}, execution_options=_UNSEEN)
     if undone is not None:
         reclaim(session, undone)
     return Receipt(True, event.request_id, event.clip, event.action, event.class_, event.at)
@@ -178,6 +178,8 @@ def _undone(session: Session, answer: Answer) -> LabelEventRow:
 # Statements are built once: building them costs more than running them.
 _BY_REQUEST = select(LabelEventRow).where(LabelEventRow.request_id == bindparam("request"))
 _CLIP = select(ClipRow.id).where(ClipRow.id == bindparam("clip"))
+_COUNT = update(ClipRow).where(ClipRow.id == bindparam("clip")).values(answers=ClipRow.answers + bindparam("change"))
+_UNSEEN = {"synchronize_session": False}  # no clip is loaded in this transaction
 _Undo = aliased(LabelEventRow)
 _LAST = (
     select(LabelEventRow.action)

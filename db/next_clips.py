@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
@@ -91,24 +93,18 @@ def next_clips(
     """
     values = {"annotator": annotator, "moment": moment}
     shown = "evaluation clip" if reveal_evaluation else AT_RANDOM
-    # Each list can fill the whole call by itself: a suggestion may stand among the random ones, hence two times n.
-    evaluation = [Pick(clip, "evaluation", shown) for clip in _at_random(session, True, n, seed, values)]
-    suggested = [
-        Pick(row.clip, row.chosen_by, row.reason, row.round is not None, row.suggested, row.confidence)
-        for row in session.scalars(_SUGGESTED, {**values, "limit": n})
-    ]
-    pool = [
-        Pick(clip, "random", AT_RANDOM)
-        for drawn in (False, None)  # clips that are not drawn yet (the scan goes on) count as pool
-        for clip in _at_random(session, drawn, 2 * n, seed, values)
-    ]
+    # Generators: what nobody asks for is not looked up. Each can fill the whole call by itself; a suggestion may stand
+    # among the random ones too, hence two times n there. Clips that are not drawn yet (the scan goes on) count as pool.
+    evaluation = (Pick(clip, "evaluation", shown) for clip in _at_random(session, [True], n, seed, values))
+    suggested = _suggested(session, n, values)
+    pool = (Pick(clip, "random", AT_RANDOM) for clip in _at_random(session, [False, None], 2 * n, seed, values))
     done, done_evaluation = _progress(session, moment)
     picks: list[Pick] = []
     taken: set[str] = set()
     while len(picks) < n:
         due = evaluation_due(done, done_evaluation)
-        ways = [evaluation, suggested, pool] if due else [suggested, pool, evaluation]
-        pick = next((pick for way in ways for pick in way if pick.clip not in taken), None)
+        ways = (evaluation, suggested, pool) if due else (suggested, pool, evaluation)
+        pick = next((pick for pick in chain(*ways) if pick.clip not in taken), None)
         if pick is None:
             break
         picks.append(pick)
@@ -134,14 +130,20 @@ def evaluation_due(done: int, done_evaluation: int) -> bool:
     return missing == 1 or (missing > 1 and number % 2 == 0)
 
 
-def _at_random(session: Session, evaluation: bool | None, n: int, seed: int, values: dict[str, object]) -> list[str]:
-    """The first n open clips in the random order, which is a circle: the seed says where it begins."""
+def _suggested(session: Session, n: int, values: dict[str, object]) -> Iterator[Pick]:
+    """The best n open suggestions."""
+    for row in session.scalars(_SUGGESTED, {**values, "limit": n}):
+        yield Pick(row.clip, row.chosen_by, row.reason, row.round is not None, row.suggested, row.confidence)
+
+
+def _at_random(
+    session: Session, parts: Sequence[bool | None], n: int, seed: int, values: dict[str, object]
+) -> Iterator[str]:
+    """n open clips of each part in the random order, which is a circle: the seed says where it begins."""
     begin = int.from_bytes(hashlib.sha256(f"seed {seed}".encode()).digest()[:4], "big") >> 1
-    found: list[str] = []
-    for statement in _RANDOM[evaluation]:
-        if len(found) < n:
-            found += session.scalars(statement, {**values, "begin": begin, "limit": n - len(found)})
-    return found
+    for part in parts:
+        for statement in _RANDOM[part]:
+            yield from session.scalars(statement, {**values, "begin": begin, "limit": n})
 
 
 def _progress(session: Session, moment: datetime) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from db.engine import Store, now
@@ -12,6 +12,7 @@ from db.errors import UnusableAnswer
 from db.schema import PersonRow
 
 ROLES = ("annotator", "lead", "admin")
+_NAME = select(PersonRow.name).where(PersonRow.name == bindparam("name"))
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def person(store: Store, name: str, role: str | None = None) -> Person:
     if role is not None and role not in ROLES:
         raise UnusableAnswer(f"no role is called {role!r}", ROLES)
     with store.write() as session:
-        row = ensure_person(session, name)
+        ensure_person(session, name)
+        row = session.get_one(PersonRow, name)
         if role is not None:
             row.role = role
         return Person(row.name, row.role)
@@ -44,18 +46,15 @@ def people(store: Store) -> list[Person]:
         return [Person(row.name, row.role) for row in rows]
 
 
-def ensure_person(session: Session, name: str) -> PersonRow:
-    """The person's row inside a running write transaction, added if there is none.
+def ensure_person(session: Session, name: str) -> None:
+    """Add the person inside a running write transaction, if there is none of this name.
 
     Raises:
         UnusableAnswer: the name cannot be used.
     """
-    row = session.get(PersonRow, checked_name(name))
-    if row is None:
-        row = PersonRow(name=name, role="annotator", added_at=now())
-        session.add(row)
+    if session.scalar(_NAME, {"name": checked_name(name)}) is None:
+        session.add(PersonRow(name=name, role="annotator", added_at=now()))
         session.flush()
-    return row
 
 
 def checked_name(name: str) -> str:
