@@ -172,7 +172,7 @@ def _notices(exporter: Exporter, rows: Rows) -> list[str]:
         )
         if risky:
             out.append(
-                f"{risky} fields begin with =, +, -, @ or a tab: "
-                "a spreadsheet may run them as formulas; import the columns as text."
+                f"{risky} {'field begins' if risky == 1 else 'fields begin'} with =, +, -, @ or a tab: "
+                "a spreadsheet may take that for a formula; import the columns as text."
             )
     return out

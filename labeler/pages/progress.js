@@ -1,6 +1,6 @@
 // The Progress page. One document from the server every two seconds while the tab is looked at; a part of the page is
 // touched only when its own part of the document has changed, so nothing moves unless there is something new.
-const EVERY = 2000;
+const EVERY = 2000, AT_ONCE = 5;
 const root = element.querySelector('.pg');
 const {config, plural, clock} = window.earmark;
 const $ = (selector) => root.querySelector(selector);
@@ -34,7 +34,7 @@ function weakest(now) {
   return found.length ? {name: found[0][0], recall: found[0][1]} : null;
 }
 
-function figures({now, curve_empty, spent, gain}) {
+function figures({now, spent, gain}) {
   const card = (title, value, of, more, words = false) => make('div', {},
     make('dt', {textContent: title}),
     make('dd', {},
@@ -45,15 +45,15 @@ function figures({now, curve_empty, spent, gain}) {
   if (now) {
     const speakers = now.speaker_low === null || now.speaker_low === undefined ? '' : `Over speakers ${two(now.speaker_low)} to ${two(now.speaker_high)}. `;
     const cv = now.cv_uar === null || now.cv_uar === undefined ? '' : `Cross-validated on labelled clips ${two(now.cv_uar)}.`;
-    list.push(card('UAR now', two(now.uar), `${two(now.low)} to ${two(now.high)}; ${now.evaluation} evaluation clips, round ${now.round}`, `${speakers}${cv}`));
+    list.push(card('UAR now', two(now.uar), `${two(now.low)} to ${two(now.high)}; ${plural(now.labels, 'label', 'labels')}, ${now.evaluation} evaluation clips, round ${now.round}`, `${speakers}${cv}`));
   } else {
-    list.push(card('UAR now', 'Not measured yet', curve_empty, '', true));
+    list.push(card('UAR now', 'Not measured yet', 'It starts with the curve below.', '', true));
   }
   const rest = spent.left === 0 ? 'The budget is spent; you may go on.'
     : spent.minutes_left === null ? `${spent.left} left.`
     : `At ${spent.per_minute.toFixed(1)} a minute, ${minutes(spent.minutes_left)} to ${spent.budget}.`;
   list.push(card('Spent', `${spent.standing} of ${spent.budget}`,
-    `answers in ${minutes(spent.minutes)} of listening`,
+    spent.standing ? `answers in ${minutes(spent.minutes)} of listening` : 'answers so far',
     `${plural(spent.training, 'label', 'labels')} to train on, ${spent.evaluation} to measure with. ${rest}`));
   const weak = now && weakest(now);
   if (weak) {
@@ -221,15 +221,19 @@ function tabled({rounds, total}) {
     return;
   }
   const cell = (of, textContent, className = '') => make('td', {textContent, className, data: {of}});
-  place.className = 'pg-scroll';
-  place.replaceChildren(make('table', {className: 'pg-rounds-table'},
+  const table = (some) => make('div', {className: 'pg-scroll'}, make('table', {className: 'pg-rounds-table'},
     make('thead', {}, make('tr', {}, ...[['when'], ['round', 1], ['labels', 1], ['UAR', 1], ['seconds', 1], ['kind'], ['what was chosen, and why']]
       .map(([textContent, right]) => make('th', {textContent, scope: 'col', className: right ? 'pg-n' : ''})))),
-    make('tbody', {}, ...rounds.map((one) => make('tr', {},
+    make('tbody', {}, ...some.map((one) => make('tr', {},
       cell('when', when(one.at), 'pg-nowrap'), cell('round', one.round, 'pg-n'), cell('labels', one.labels, 'pg-n'),
       cell('UAR', two(one.uar), 'pg-n'), cell('seconds', one.seconds.toFixed(1), 'pg-n'), cell('kind', one.kind),
       cell('', one.because, 'pg-why'))))));
-  if (total > rounds.length) place.append(make('p', {className: 'pg-note', textContent: `The newest ${rounds.length} of ${total} rounds; the CSV of the curve has them all.`}));
+  const open = $('#pg-rounds details')?.open || false;
+  place.replaceChildren(table(rounds.slice(0, AT_ONCE)));
+  if (rounds.length > AT_ONCE) {
+    place.append(make('details', {open}, make('summary', {textContent: 'Earlier rounds'}), table(rounds.slice(AT_ONCE)),
+      total > rounds.length ? make('p', {className: 'pg-note', textContent: `The newest ${rounds.length} of ${total}; the CSV of the curve has them all.`}) : null));
+  }
 }
 
 function read({sources, scanning, usable, set_aside, evaluation, seconds, by_kind, files}) {

@@ -40,11 +40,11 @@ def curve_empty(
         if numbers.scanning or any(clip.evaluation is None for clip in every):
             return f"{start}; they are drawn once all clips have been read."
         return "No clip was drawn for evaluation (the evaluation share is too small), so nothing can be measured here."
-    if len(judged) < min(CURVE_CLIPS, numbers.evaluation):
-        missing = min(CURVE_CLIPS, numbers.evaluation) - len(judged)
-        return f"{start}: {missing} to go. Go on labelling; every fourth clip is one of them."
+    if numbers.evaluation < CURVE_CLIPS:
+        return f"{start}, and this project has only {numbers.evaluation} of them: add clips to measure anything."
     if len(judged) < CURVE_CLIPS:
-        return f"{start}, and this project has only {numbers.evaluation}: more clips are needed to measure anything."
+        missing = CURVE_CLIPS - len(judged)
+        return f"{start}: {missing} to go. Go on labelling; every fourth clip is one of them."
     if len(set(judged.values())) < CURVE_CLASSES:
         return f"{start}: so far all of them are {next(iter(judged.values()))}. Go on labelling."
     if newest is None:

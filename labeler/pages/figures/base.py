@@ -14,6 +14,7 @@ def layout(height: int, x: dict[str, Any], y: dict[str, Any], **more: Any) -> di
     """A quiet layout: no background of its own, thin grid, no dragging (a finger on a figure scrolls the page)."""
     return {
         "height": height,
+        "autosize": True,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": TEXT, "color": "--em-text"},

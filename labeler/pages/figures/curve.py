@@ -38,7 +38,8 @@ def curve(points: Sequence[Mapping[str, Any]], rounds: Mapping[int, Mapping[str,
             shapes=[_line(chance, "--em-muted")],
             annotations=[_note(chance, f"chance {chance:.2f}")],
             showlegend=len(data) > 2,
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
+            legend={"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "font": {"size": 14}},
+            margin={"l": 8, "r": 8, "t": 44 if len(data) > 2 else 8, "b": 8},
             hovermode="closest",
         ),
     }
@@ -50,7 +51,7 @@ def _measured(
     trace: dict[str, Any] = {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": "UAR on evaluation clips",
+        "name": "on evaluation clips",
         "x": xs,
         "y": [point["uar"] for point in ordered],
         "line": {"color": "--em-accent", "width": 2},
@@ -92,7 +93,7 @@ def _crossvalidated(ordered: Sequence[Mapping[str, Any]], xs: Sequence[float]) -
         {
             "type": "scatter",
             "mode": "lines",
-            "name": "cross-validated on the labelled clips (biased by their selection)",
+            "name": "cross-validated (biased)",
             "x": [x for x, _ in there],
             "y": [value for _, value in there],
             "line": {"color": "--em-muted", "width": 1.5, "dash": "dot"},
