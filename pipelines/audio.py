@@ -34,6 +34,7 @@ HEARD_SECONDS = 15.0
 EXTENSIONS = frozenset(
     {".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
     | {".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"}
+    | {".m4a", ".aac", ".wma", ".amr"}  # libsndfile does not read these: they are set aside, and so at least seen
 )
 """Endings, in lower case, of the files that a scan of a folder takes for audio (compare with `suffix.lower()`)."""
 
@@ -196,7 +197,9 @@ def _decode(
         raise _unopened(path, error) from error
     except (soundfile.SoundFileError, RuntimeError, TypeError, ValueError) as error:
         raise Unusable(
-            "unreadable", f"not audio that can be decoded ({_plain(error)}); convert it to WAV or FLAC", path
+            "unreadable",
+            f"not audio that can be decoded ({_plain(error)}); convert it to WAV or FLAC, with ffmpeg for instance",
+            path,
         ) from error
     if longest is not None and len(data) > longest * rate:
         raise _too_long(path, None, longest)

@@ -37,6 +37,13 @@ def open_encoder(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtyp
         config = transformers.AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise PipelineError(f"{checkpoint.folder / 'config.json'} is of no model that is known: {error}") from error
+    try:
+        return _build(checkpoint, config, device, dtype)
+    except (ValueError, TypeError, RuntimeError, AttributeError, KeyError, IndexError) as error:
+        raise PipelineError(f"{checkpoint.name}: no model can be built from its settings ({error})") from error
+
+
+def _build(checkpoint: Checkpoint, config: Any, device: torch.device, dtype: torch.dtype) -> SpeechEncoder:
     if config.model_type == "whisper":
         return WhisperEncoder(checkpoint, config, device, dtype)
     model_class = transformers.MODEL_MAPPING.get(type(config), None)
@@ -77,6 +84,7 @@ class WhisperEncoder:
     def __init__(self, checkpoint: Checkpoint, config: Any, device: torch.device, dtype: torch.dtype) -> None:
         settings = {"feature_size": config.num_mel_bins, **checkpoint.preprocessor(), "dither": 0.0}
         self._extractor = transformers.WhisperFeatureExtractor(**settings)
+        self._window = min(self._extractor.n_samples, 2 * config.max_source_positions * self._extractor.hop_length)
         encoder = transformers.models.whisper.modeling_whisper.WhisperEncoder(config)
         self._model = _filled(encoder, checkpoint, device, dtype)
         self._device, self._dtype = device, dtype
@@ -86,7 +94,7 @@ class WhisperEncoder:
 
     def mel(self, wave: Wave) -> torch.Tensor:
         """Return log-mel frames, float32 (bands, ceil(n / 160)): the first ones that padding to 30 s would give."""
-        hop, whole = self._extractor.hop_length, self._extractor.n_samples
+        hop, whole = self._extractor.hop_length, self._window
         wave = wave[:whole]
         frames = -(-len(wave) // hop)
         # Zeros behind it, so far that the last frame does not reach the mirrored end.

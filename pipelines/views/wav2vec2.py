@@ -72,7 +72,11 @@ def open_view(speech_model: str, device: str) -> Wav2vec2:
 
 
 def _precision(device: torch.device) -> torch.dtype:
-    """bfloat16 on a CPU that computes in it (three times as fast, and near enough: docs/methods.md), else float32."""
+    """bfloat16 on a CPU that computes in it, else float32.
+
+    Up to three times as fast, and near enough: on EmoDB with whisper-base the layers' means differ, a constant aside,
+    by 1.5 to 2.6 % of their deviation over the clips, and a linear classifier's UAR by at most 0.004 either way.
+    """
     if device.type == "cpu":
         able = torch.cpu.get_capabilities()
         if able.get("avx512_bf16") or able.get("amx_bf16"):

@@ -170,6 +170,10 @@ def test_what_is_no_speech_model_is_refused_in_words(tmp_path: Path) -> None:
     text = transformers.BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     transformers.BertModel(text).save_pretrained(tmp_path)
     assert "'bert', not a speech encoder" in refusal(tmp_path)
+    folder = save(tmp_path / "speech")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_attention_heads": 3}))
+    assert "no model can be built from its settings" in refusal(folder)
     save(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     assert "cannot be read as weights" in refusal(tmp_path)
@@ -218,8 +222,10 @@ def check_whisper(ours: WhisperEncoder, stock: Any) -> None:
 
 
 def test_whisper_hears_no_more_than_its_window(tmp_path: Path) -> None:
-    hidden = encoder(save(tmp_path, "WhisperModel")).hidden(np.tile(WAVE, 31))
+    hidden = encoder(save(tmp_path / "30 s", "WhisperModel")).hidden(np.tile(WAVE, 31))
     assert hidden.shape == (3, 1500, 16)
+    hidden = encoder(save(tmp_path / "10 s", "WhisperModel", max_source_positions=500)).hidden(np.tile(WAVE, 31))
+    assert hidden.shape == (3, 500, 16)
 
 
 @pytest.mark.corpus
