@@ -20,7 +20,6 @@ import soundfile
 import soxr
 
 from pipelines.errors import PipelineError
-from pipelines.picture import picture as _picture
 
 Samples = npt.NDArray[np.float32]
 
@@ -165,7 +164,9 @@ def wav_bytes(sound: Sound) -> bytes:
 
 def picture(sound: Sound, *, width: int = 1200) -> bytes:
     """Return a PNG, `width` x 224 pixels, transparent: the waveform above the log-mel spectrogram on one time axis."""
-    return _picture(sound.samples, sound.rate, width=width)
+    from pipelines.picture import picture as draw  # scipy and Pillow: the worker's first clips need not wait for them
+
+    return draw(sound.samples, sound.rate, width=width)
 
 
 class _File(soundfile.SoundFile):  # type: ignore[misc]

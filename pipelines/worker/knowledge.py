@@ -29,14 +29,16 @@ class Knowledge:
         self._answered: frozenset[str] | None = None
         self._bad: frozenset[str] | None = None
 
-    def refresh(self) -> bool:
-        """Look whether the store has changed (three small reads); True if so."""
+    def refresh(self, *, setup: bool = True) -> bool:
+        """Look whether the store has changed; True if so. Without `setup`, only for answers: one small read."""
         before = self.version
-        current, places, event = settings(self._store), sources(self._store), newest_event(self._store)
-        if (current, places) != (self.settings, self.sources):
-            self.settings, self.sources = current, places
-            self.setup_version += 1
-            self.clips_changed()
+        if setup:
+            current, places = settings(self._store), sources(self._store)
+            if (current, places) != (self.settings, self.sources):
+                self.settings, self.sources = current, places
+                self.setup_version += 1
+                self.clips_changed()
+        event = newest_event(self._store)
         if event != self.event:
             self.event = event
             self._forget_answers()

@@ -19,6 +19,8 @@ from pipelines.worker.log import LOG, close_log, open_log
 from pipelines.worker.steps import STEPS
 
 POLL_SECONDS = 0.1
+WHOLE_LOOK = 5
+"""While nothing happens, only every so many looks go further than to ask for new answers."""
 NICENESS = 10
 LOST_SECONDS = 60.0
 """A store that cannot be read for so long ends the worker; whoever started it may start it again."""
@@ -30,7 +32,6 @@ def work(workspace: Path, *, once: bool, device: str, parent: int | None) -> Non
     store = open_store(workspace)
     handlers = open_log(workspace, terminal=parent is None)
     stopping = threading.Event()
-    _be_nice()
     context = Context(store, workspace, device, stopping, parent)
     context.use(STEPS)
     LOG.info("worker %s begins", context.heart.name)
@@ -52,10 +53,12 @@ def work(workspace: Path, *, once: bool, device: str, parent: int | None) -> Non
 
 def _loop(context: Context, once: bool) -> None:
     lost_since: float | None = None
+    idle = 0  # looks since there was something to do
     while not context.stopping.is_set():
         try:
-            context.known.refresh()
-            step = context.next_due(STEPS)
+            whole = idle % WHOLE_LOOK == 0
+            changed = context.known.refresh(setup=whole)
+            step = context.next_due(STEPS) if changed or whole else None
             lost_since = None
         except StoreError as error:
             lost_since = lost_since or time.monotonic()
@@ -65,13 +68,16 @@ def _loop(context: Context, once: bool) -> None:
             context.stopping.wait(1.0)
             continue
         if step is not None:
+            idle = 0
             context.perform(step)
+            _be_nice()  # only now: whoever opened the page waits for the first clips
             continue
         context.progress.step = None
         if once and context.known.settings is None:
             raise PipelineError(f"{context.workspace}: the project is not set up; start it with `earmark label SOURCE`")
         if once and context.finished(STEPS):
             return
+        idle += 1
         context.stopping.wait(POLL_SECONDS)
 
 
