@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from labeler.service import Project, open_project
 from pipelines.audio import clip_ids
 
 KLASSES = ("anger", "neutral", "sadness")
+
+
+@cache
+def _voice(klass: str, speaker: int, seed: int) -> Any:
+    return voice(klass, speaker, seed, 0.8)
 
 
 @dataclass
@@ -54,7 +60,7 @@ def make_project(folder: Path, wanted: Wanted | None = None) -> Project:
         path = wanted.names[number] if number < len(wanted.names) else f"audio/{number:02d}.wav"
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        samples = voice(KLASSES[number % 3], number % wanted.speakers, number, 0.8)
+        samples = _voice(KLASSES[number % 3], number % wanted.speakers, number)
         soundfile.write(file, samples, RATE, subtype="PCM_16", format="WAV")
         spans: list[tuple[float | None, float | None]] = [(0.0, 0.4), (0.4, None)] if wanted.spans else [(None, None)]
         for (start, end), identity in zip(spans, clip_ids(file, spans), strict=True):
