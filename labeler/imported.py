@@ -62,7 +62,8 @@ class LabelImport:
     def stop(self, timeout: float = 5.0) -> None:
         """End at the next look."""
         self._stop.set()
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every clip was read and its label imported; whether that is so."""

@@ -51,7 +51,8 @@ class Oracle:
     def stop(self, timeout: float = 5.0) -> None:
         """End after the answer in hand."""
         self._stop.set()
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended; whether it has."""

@@ -52,7 +52,7 @@ def demo(
     from labeler.web.server import listen
 
     listen(port=port).close()  # refused before a workspace is made
-    project, speaking = _open(workspace)
+    project, speaking = open_demo(workspace)
 
     def finish(stop: threading.Event) -> None:
         if speaking is not None:
@@ -61,7 +61,7 @@ def demo(
     serve(project, Serving(annotator=annotator_name(None), port=port), beside=finish)
 
 
-def _open(workspace: Path) -> tuple[Project, Speaking | None]:
+def open_demo(workspace: Path) -> tuple[Project, Speaking | None]:
     """The demo's project, and the program that still speaks its clips if there is one."""
     from db.clips import sources
     from labeler.commands.setup import Wishes, prepare

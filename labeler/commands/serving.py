@@ -44,15 +44,20 @@ def serve(project: Project, how: Serving, beside: Callable[[threading.Event], No
             supervisor.start()
         if beside is not None:
             _thread(beside, running)
+        at_work: list[imported.LabelImport | oracle.Oracle] = []
         if how.import_labels:
-            importing = imported.LabelImport(project)
-            running.callback(importing.stop)
-            importing.start()
+            at_work.append(imported.LabelImport(project))
         if how.oracle:
-            simulated = oracle.Oracle(project, how.oracle, pace=pace)
-            running.callback(simulated.stop)
-            simulated.start()
-        run(project, how.annotator, how.host, how.port, ready=_ready)
+            at_work.append(oracle.Oracle(project, how.oracle, pace=pace))
+        for one in at_work:
+            running.callback(one.stop)
+
+        def ready(url: str) -> None:
+            print(f"Page    {url}   (Ctrl-C stops; nothing is lost)", flush=True)
+            for one in at_work:  # not before: who looks on sees it from the first answer
+                one.start()
+
+        run(project, how.annotator, how.host, how.port, ready=ready)
     print(f"Stopped. Everything is in {project.workspace}; the same command goes on.", flush=True)
 
 
@@ -66,10 +71,6 @@ def oracle_pace() -> float:
     if not 0 < pace <= 10_000:
         raise UsageError(f"EARMARK_ORACLE_PACE is {given!r}; allowed: a number above 0, up to 10000")
     return pace
-
-
-def _ready(url: str) -> None:
-    print(f"Page    {url}   (Ctrl-C stops; nothing is lost)", flush=True)
 
 
 def _thread(work: Callable[[threading.Event], None], running: ExitStack) -> None:
