@@ -1,0 +1,63 @@
+"""A labelled corpus with everything that `reproduce pairwise-cl` needs: what encoders hear, beside the plain
+features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.classifiers.normalisation import speaker_codes
+from pipelines.encoder_inputs import Inputs, Normalise, ViewInputs, stack, standardised
+from pipelines.experiments.replay_corpus import Progress, ReplayCorpus, read_corpus
+from pipelines.features import FeatureStore
+from pipelines.views import open_views
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class PairwiseCorpus:
+    """corpus: plain features, speakers, classes, truth. raw: each view as encoders take it, not normalised yet."""
+
+    corpus: ReplayCorpus
+    raw: Mapping[str, ViewInputs]
+
+    @property
+    def speakers(self) -> Indices:
+        """Codes (n,), -1 where not known."""
+        return speaker_codes(self.corpus.speakers)
+
+    def inputs(self, train: Indices, normalise: Normalise, views: Sequence[str] | None = None) -> Inputs:
+        """Normalised inputs of all clips: over the clips of `train`, or within each speaker (of its own clips,
+        unlabelled)."""
+        speakers = self.speakers
+        names = list(self.raw) if views is None else list(views)
+        return Inputs({name: standardised(self.raw[name], speakers, train, normalise) for name in names}, speakers)
+
+
+def read_pairwise_corpus(
+    source: str | Path,
+    *,
+    features: Path,
+    views: Sequence[str] = ("wav2vec2", "mel", "egemaps"),
+    speech_model: str,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> PairwiseCorpus:
+    """Read a source with labels as `replay` does, and the views' full features of the same clips.
+
+    Raises PipelineError as `read_corpus`.
+    """
+    corpus = read_corpus(
+        source, features=features, views=views, speech_model=speech_model, device=device, progress=progress
+    )
+    store, raw = FeatureStore(features), {}
+    for name, view in open_views(views, speech_model, device).views.items():
+        found: dict[str, dict[str, Any]] = store.read(view.key, corpus.clips)
+        raw[name] = stack(name, [found[clip] for clip in corpus.clips])
+    return PairwiseCorpus(corpus, raw)
