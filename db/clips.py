@@ -154,6 +154,9 @@ def add_clips(store: Store, source_id: int, clips: Sequence[NewClip]) -> Added:
                 reason = f"the same sound as {row.path}"
                 item = SetAside(source_id, *place, "duplicate", reason, at, clip.file_bytes, clip.mtime_ns)
                 _put_aside(session, item, roots[source_id], aside)
+                for other in here.get(place, ()):  # what was heard at this place before is no longer there
+                    if (other.path, other.start, other.end) == place:
+                        other.present = False
                 continue
             _clear(session, here.get(place, ()), aside.pop(place, ()), keep=row)
             here[place] = [row]
