@@ -66,6 +66,7 @@ async function look() {
   try {
     const found = await ask(`/api/export/preview?${new URLSearchParams({format, consensus: consensus || '', predictions})}`);
     if (mine !== asked) return;
+    if (found.blocked) throw new Error(found.blocked);
     const parts = Object.entries(found.actions).map(([action, n]) => plural(n, ...(ACTIONS[action] || [action, action])));
     $('.ex-count').textContent = `${plural(found.rows, 'row', 'rows')} on ${plural(found.clips, 'clip', 'clips')}: ${parts.join(', ')}.`;
     $('.ex-holds').textContent = `${one.holds}${found.audio_bytes ? ` Copies about ${size(found.audio_bytes)} of audio.` : ''}`;

@@ -3,6 +3,7 @@
 (() => {
   const {uid} = window.earmark.config;
   const OUT = `earmark:${uid}:out:`, REFUSED = `earmark:${uid}:refused:`, SAVED = `earmark:${uid}:saved`;
+  const UNREACHED = 'the server does not answer';
   const WAIT_FIRST = 500, WAIT_MOST = 8000, TIMEOUT = 15000;
   const listeners = new Set();
   const memory = new Map();             // what a full or forbidden localStorage could not take
@@ -75,7 +76,7 @@
       }
     } catch (error) {
       // A browser's words for a lost connection differ and help nobody.
-      trouble = ['TypeError', 'TimeoutError', 'AbortError'].includes(error.name) ? 'no connection' : error.message;
+      trouble = ['TypeError', 'TimeoutError', 'AbortError'].includes(error.name) ? UNREACHED : error.message;
       timer = setTimeout(flush, Math.min(WAIT_MOST, WAIT_FIRST * 2 ** failures++));
       changed();
     } finally {
@@ -90,6 +91,7 @@
   window.earmark.outbox = {
     state,
     flush,
+    UNREACHED,
     // Keys sort by time and then by order within this page, so an undo always leaves after what it undoes.
     add(body) {
       put(`${OUT}${String(Date.now()).padStart(15, '0')}:${String(serial++).padStart(6, '0')}:${body.request_id}`, {body});

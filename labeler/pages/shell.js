@@ -7,20 +7,24 @@
   const sessions = new Set();
   let header = null, asked = 0, lost = false;
 
+  // Three parts; the one in the middle may be left out where the room is short.
   function saveLine({pending, saved, trouble}) {
-    if (!pending.length) return saved ? `All saved, ${clock(saved)}` : 'All saved';
-    const what = `${plural(pending.length, 'answer', 'answers')} not saved yet`;
-    return trouble ? `${what}, trying again (${trouble})` : `${what}`;
+    if (!pending.length) return [saved ? `All saved, ${clock(saved)}` : 'All saved', '', ''];
+    const word = pending.length === 1 ? 'answer ' : 'answers ';
+    return [`${pending.length} `, word, trouble ? 'not saved yet, trying again' : 'not saved yet'];
   }
 
   function render(state) {
     if (!header) return;
     const line = header.querySelector('.em-save');
-    const text = saveLine(state);
+    const [before, word, after] = saveLine(state);
     const waiting = state.pending.length > 0;
     line.dataset.unsaved = state.pending.length;
     line.classList.toggle('em-waiting', waiting && Boolean(state.trouble));
-    if (line.textContent !== text) line.textContent = text;
+    if (line.textContent !== before + word + after) {
+      const long = Object.assign(document.createElement('span'), {className: 'em-long', textContent: word});
+      line.replaceChildren(before, long, after);
+    }
     const box = header.querySelector('.em-refused');
     box.hidden = state.refused.length === 0;
     header.querySelector('.em-refused summary').textContent = `${plural(state.refused.length, 'answer', 'answers')} refused`;
@@ -47,22 +51,31 @@
 
   function notices(texts) {
     const place = header.querySelector('.em-notices');
-    const lines = lost ? [...texts, 'The server does not answer. Answers are kept in this browser until it is back.'] : texts;
-    if (place.dataset.shown === lines.join('\n')) return;
-    place.dataset.shown = lines.join('\n');
-    place.replaceChildren(...lines.map((text) => {
+    if (place.dataset.shown === texts.join('\n')) return;
+    place.dataset.shown = texts.join('\n');
+    place.replaceChildren(...texts.map((text) => {
       const line = document.createElement('p');
       line.textContent = text;
       return line;
     }));
   }
 
+  // One line while the server cannot be reached, or cannot store: what it says, and that nothing is lost.
+  function showTrouble() {
+    if (!header) return;
+    const {pending, trouble} = outbox.state();
+    const reason = pending.length && trouble ? trouble : lost ? outbox.UNREACHED : '';
+    const text = reason && `${reason[0].toUpperCase()}${reason.slice(1)}. Answers are kept in this browser until they are saved.`;
+    const place = header.querySelector('.em-trouble');
+    if (place.textContent !== text) place.textContent = text;
+  }
+
   let lastNotices = config.notices;
-  async function ask() {
+  async function ask(empty = false) {
     if (document.hidden) return;
     asked = Date.now();
     try {
-      const response = await fetch('/api/session', {headers: {'X-Earmark-Project': config.uid}, signal: AbortSignal.timeout(10000)});
+      const response = await fetch(`/api/session${empty ? '?empty=1' : ''}`, {headers: {'X-Earmark-Project': config.uid}, signal: AbortSignal.timeout(10000)});
       if (!response.ok) throw new Error(String(response.status));
       const session = await response.json();
       lost = false;
@@ -73,10 +86,11 @@
       lost = true;
     }
     if (header) notices(lastNotices);
+    showTrouble();
   }
 
   document.addEventListener('visibilitychange', () => { if (!document.hidden && Date.now() - asked > 1000) ask(); });
-  setInterval(ask, SESSION_EVERY);
+  setInterval(() => ask(), SESSION_EVERY);
   ask();
 
   Object.assign(window.earmark, {
@@ -90,6 +104,7 @@
       themeButton();
       notices(lastNotices);
       outbox.watch(render);
+      outbox.watch(showTrouble);
     },
     // The label page listens to each new session document; `ask` brings one now.
     session: {watch(listener) { sessions.add(listener); }, ask},

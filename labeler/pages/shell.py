@@ -73,6 +73,7 @@ def header(project: Project, annotator: str, here: Name) -> Any:
     </div>
   </div>
   <div class="em-notices" role="status"></div>
+  <div class="em-trouble" role="status"></div>
 </header>
 <h1 class="{"em-hidden" if here == "label" else "em-title"}">{PAGES[here][0]}</h1>"""
     return gr.HTML(html, js_on_load="window.earmark.mountHeader(element);", apply_default_css=False, padding=False)

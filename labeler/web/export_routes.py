@@ -60,7 +60,8 @@ def export_routes(project: Project) -> APIRouter:
         try:
             found = preview(project, format, consensus, predictions)
         except ExportError as error:
-            raise Refused(409, str(error)) from error
+            # That nothing can be exported yet is an answer, and no error that a browser's console should show.
+            return JSONResponse({"blocked": str(error)}, headers=_FRESH)
         body = asdict(found) | {"left_out": [str(item) for item in found.left_out]}
         return JSONResponse(body, headers=_FRESH)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from labeler.pages.figures.base import Figure, layout, safe
 
+SVG_CLIPS = 4000
+
 
 def embedding(
     clips: Sequence[str],
@@ -50,7 +52,8 @@ def _dots(
     symbol: str,
 ) -> dict[str, Any]:
     return {
-        "type": "scattergl",
+        # WebGL is for crowds only: many machines have none, or a slow one.
+        "type": "scatter" if len(clips) <= SVG_CLIPS else "scattergl",
         "mode": "markers",
         "name": safe(name),
         "x": [x[row] for row in rows],
