@@ -21,6 +21,7 @@ from db.settings import Settings, newest_settings
 from db.standing import (
     LabelCounts,
     StandingAnswer,
+    answered_since,
     bad_audio,
     evaluation_labels,
     label_counts,
@@ -36,6 +37,7 @@ __all__ = [
     "LabelCounts",
     "Receipt",
     "StandingAnswer",
+    "answered_since",
     "bad_audio",
     "evaluation_labels",
     "label_counts",

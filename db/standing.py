@@ -72,6 +72,15 @@ def recent(store: Store, annotator: str, n: int = 20) -> list[StandingAnswer]:
         ]
 
 
+def answered_since(store: Store, annotator: str, moment: datetime) -> int:
+    """How many of an annotator's answers since this moment stand."""
+    query = _standing(func.count()).where(
+        LabelEventRow.annotator == annotator, LabelEventRow.action.in_(ANSWERS), LabelEventRow.at >= moment
+    )
+    with store.read() as session:
+        return session.scalar(query) or 0
+
+
 def training_labels(store: Store) -> list[tuple[str, str, int]]:
     """(clip, class, event) of every clip to train on, by event: without evaluation clips and bad audio.
 

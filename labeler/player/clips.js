@@ -107,14 +107,20 @@ function makeClips({uid, outbox, tabs, filled, sizeOfCache = 2}) {
     const offered = await ask(wanted() + tabs.count(), false);
     const free = offered.filter(({clip}) => !known(clip) && !((answeredAt.get(clip) ?? -1) > asked));
     const ours = free.filter(({clip}) => !tabs.elsewhere(clip));
-    for (const found of ours) {
-      if (ready.length >= AHEAD) break;
-      const item = await load(fresh(found));
-      // Loading took a while: by now an undo may have brought it here, or another tab taken or answered it.
-      if (known(item.clip) || tabs.elsewhere(item.clip) || answeredAt.get(item.clip) > asked) { release(item); continue; }
-      ready.push(item);
-      announce();
-      filled(null);
+    // All at once, shown in the queue's order.
+    const coming = ours.slice(0, Math.max(0, AHEAD - ready.length)).map((found) => load(fresh(found)));
+    try {
+      while (coming.length) {
+        const item = await coming[0];
+        coming.shift();
+        // Loading took a while: by now an undo may have brought it here, or another tab taken or answered it.
+        if (known(item.clip) || tabs.elsewhere(item.clip) || answeredAt.get(item.clip) > asked) { release(item); continue; }
+        ready.push(item);
+        announce();
+        filled(null);
+      }
+    } finally {
+      for (const late of coming) late.then(release, () => {});
     }
     return {offered: offered.length, elsewhere: free.length - ours.length};
   }

@@ -135,7 +135,7 @@ function filled(end) {
 let emptyTimer = 0;
 async function empty() {
   setState('empty');
-  await sessions.ask();
+  await sessions.ask(true);
   if (root.dataset.state !== 'empty') return;
   clearTimeout(emptyTimer);
   emptyTimer = setTimeout(() => { if (!document.hidden) clips.fill(); }, EMPTY_EVERY);
@@ -417,7 +417,7 @@ sessions.watch((found) => {
   for (const id of undone) if (!known.has(id) && !mine.has(id) && !outbox.state().pending.some((body) => body.undoes === id)) undone.delete(id);
   side.session(found);
   side.answers(answers());
-  if (root.dataset.state === 'empty') put(found.empty);
+  if (root.dataset.state === 'empty' && found.empty) put(found.empty);
   const changed = JSON.stringify(found.classes) !== JSON.stringify(config.classes);
   if (changed) say('The classes of this project have changed. Load the page again.');
 });

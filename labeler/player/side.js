@@ -1,7 +1,7 @@
 // The right column: how far, how fast, what the model knows, and the last answers with a way to take each back.
 function makeSide(root, {config, earmark, undo}) {
   const $ = (selector) => root.querySelector(selector);
-  const SHOWN = 8, PAUSE = 120000;
+  const SHOWN = 6, PAUSE = 120000;
   const WORDS = {unsure: 'unsure', bad_audio: 'bad audio', skip: 'skipped'};
   const word = (entry) => entry.class || WORDS[entry.action] || entry.action;
   const {plural} = earmark;
@@ -31,14 +31,14 @@ function makeSide(root, {config, earmark, undo}) {
     if (curve.length < 2) return '';
     const xs = curve.map((point) => point.labels), low = Math.min(...xs), wide = Math.max(...xs) - low || 1;
     const points = curve.map((point) => `${(2 + 76 * (point.labels - low) / wide).toFixed(1)},${(22 - 20 * point.uar).toFixed(1)}`);
-    return `<svg viewBox="0 0 80 24" width="80" height="24" aria-hidden="true"><polyline points="${points.join(' ')}"/></svg>`;
+    return `<svg viewBox="0 0 80 24" preserveAspectRatio="none" aria-hidden="true"><line x1="0" y1="22" x2="80" y2="22"/><line x1="0" y1="2" x2="80" y2="2"/><polyline points="${points.join(' ')}"/></svg>`;
   }
 
   const text = (selector, words) => { const node = $(selector); if (node.textContent !== words) node.textContent = words; };
 
   function facts() {
     const speed = pace();
-    const rate = speed === null ? '' : `, ${speed < 10 ? speed.toFixed(1) : Math.round(speed)} a minute`;
+    const rate = speed === null ? '' : `, ${speed < 10 ? speed.toFixed(1) : Math.round(speed)} a min`;
     text('.ep-today', `${plural(today(), 'answer', 'answers')}${rate}`);
     const line = [`${today()} today${rate}`];
     if (!status) return;
@@ -49,21 +49,20 @@ function makeSide(root, {config, earmark, undo}) {
     $('.ep-bar i').style.width = `${Math.min(100, 100 * standing / (budget || 1))}%`;
     const left = budget - standing;
     text('.ep-pace', budget && left <= 0 ? 'The budget is spent; you may go on.'
-      : budget && speed ? `At this pace ${plural(Math.max(1, Math.round(left / speed)), 'minute', 'minutes')} to ${budget}` : '');
+      : budget && speed ? `At this pace ${Math.max(1, Math.round(left / speed))} min to ${budget}` : '');
     const last = status.curve[status.curve.length - 1];
     const html = last ? `<b>${last.uar.toFixed(2)}</b> (${last.low.toFixed(2)} to ${last.high.toFixed(2)}) ${spark(status.curve)}`
       : 'not known yet: it starts with answers on evaluation clips';
     if ($('.ep-uar').dataset.shown !== html) { $('.ep-uar').innerHTML = html; $('.ep-uar').dataset.shown = html; }
     const {worker, model} = status;
     const knows = model ? `knows ${plural(model.labels, 'label', 'labels')}` : 'none yet';
-    const doing = worker.state === 'working' ? `; ${worker.step || 'working'}`
-      : worker.state === 'absent' ? '; the worker is not running'
-      : worker.state === 'failed' ? `; the worker failed${worker.error ? `: ${worker.error}` : ''}` : '';
-    text('.ep-model', knows + doing);
-    $('.ep-model').classList.toggle('ep-bad', worker.state === 'absent' || worker.state === 'failed');
+    text('.ep-model', worker.state === 'working' ? `${knows}; ${worker.step || 'working'}` : knows);
+    text('.ep-model-trouble', worker.state === 'absent' ? 'The worker is not running: nothing new is learnt.'
+      : worker.state === 'failed' ? `The worker failed${worker.error ? `: ${worker.error}` : ''}` : '');
     line.push(budget ? `${standing} of ${budget}` : `${standing} answers`);
     if (last) line.push(`UAR ${last.uar.toFixed(2)}`);
-    line.push(model ? `model ${knows}` : 'no model yet');
+    if (['absent', 'failed'].includes(worker.state)) line.push(`worker ${worker.state === 'absent' ? 'not running' : 'failed'}`);
+    else if (!last) line.push(model ? `model ${knows}` : 'no model yet');
     text('.ep-line', line.join(' · '));
   }
 
@@ -73,6 +72,7 @@ function makeSide(root, {config, earmark, undo}) {
       const item = document.createElement('li');
       const swatch = document.createElement('i');
       swatch.style.background = config.colours[entry.class] || 'transparent';
+      swatch.classList.toggle('ep-hollow', !config.colours[entry.class]);
       const name = document.createElement('span');
       name.textContent = word(entry);
       if (entry.note) name.title = entry.note;

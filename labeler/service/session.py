@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from db.clips import counts
-from db.labels import label_counts, standing
+from db.labels import answered_since, label_counts
 from db.rounds import notices, worker_state
 from labeler.service.answers import recent_answers
 from labeler.service.project import Project, page_key, project_settings
@@ -27,19 +27,19 @@ def page_config(project: Project, annotator: str) -> dict[str, Any]:
     }
 
 
-def session(project: Project, annotator: str) -> dict[str, Any]:
+def session(project: Project, annotator: str, *, nothing_left: bool = False) -> dict[str, Any]:
     """Return the document of `GET /api/session`: what the pages' header and the Label page show of this person's work.
 
-    `recent` is newest first; `empty` says why the queue has no clip, for the moment when it has none.
+    `recent` is newest first. `empty` says why the queue has no clip, for a page that was given none (`nothing_left`).
     """
     found = project_settings(project)
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     return {
         **page_config(project, annotator),
         "budget": found.budget,
-        "today": sum(given.at >= midnight for given in standing(project.store, annotator)),
+        "today": answered_since(project.store, annotator, midnight),
         "recent": recent_answers(project, annotator, UNDO_STEPS),
-        "empty": why_empty(project, annotator),
+        "empty": why_empty(project, annotator) if nothing_left else None,
     }
 
 

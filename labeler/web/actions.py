@@ -36,7 +36,8 @@ def action_routes(project: Project, annotator: str) -> APIRouter:
     @router.get("/session")
     def session(request: Request) -> JSONResponse:
         same_project(request)
-        return JSONResponse(service.session(project, annotator), headers=_FRESH)
+        nothing_left = request.query_params.get("empty") == "1"
+        return JSONResponse(service.session(project, annotator, nothing_left=nothing_left), headers=_FRESH)
 
     @router.get("/queue")
     def queue(request: Request) -> JSONResponse:

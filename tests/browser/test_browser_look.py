@@ -47,7 +47,7 @@ def test_clips_appear_by_themselves_while_the_folder_is_read(
     player = page.locator("#earmark-player")
     expect(player).to_have_attribute("data-state", "empty")
     expect(page.locator(".ep-message")).to_contain_text("Reading the clips")
-    expect(page.locator(".ep-model")).to_contain_text("reading clips")
+    expect(page.locator(".ep-model")).to_have_text("none yet; reading clips")
     make_project(tmp_path / "workspace", speech_manifest, limit=3)
     page.wait_for_selector(READY)
     assert shown(page) in {clip.id for clip in clips(project.store)}

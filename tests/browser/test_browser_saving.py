@@ -80,11 +80,11 @@ def test_a_server_that_dies_and_comes_back_gets_every_answer(
     running.stop()
     given = [press(page, "3"), press(page, "2")]
     expect(page.locator(".em-save")).to_have_text(re.compile("2 answers not saved yet, trying again"))
-    expect(page.locator(".em-notices")).to_contain_text("The server does not answer", timeout=30_000)
+    expect(page.locator(".em-trouble")).to_contain_text("The server does not answer. Answers are kept")
     running.start()
     saved(page)
     assert [stored(project)[clip].class_ for clip in given] == ["sadness", "neutral"]
-    expect(page.locator(".em-notices")).to_be_empty(timeout=30_000)
+    expect(page.locator(".em-trouble")).to_be_empty(timeout=30_000)
 
 
 def _reply(page: Page, status: int, reason: str) -> None:
@@ -99,7 +99,8 @@ def test_a_server_in_trouble_is_asked_again(page: Page, project: Project, watch:
     for status in (500, 503, 429, 421):
         _reply(page, status, f"trouble {status}")
         given.append(press(page, "1"))
-        expect(page.locator(".em-save")).to_have_text(f"1 answer not saved yet, trying again (trouble {status})")
+        expect(page.locator(".em-save")).to_have_text("1 answer not saved yet, trying again")
+        expect(page.locator(".em-trouble")).to_contain_text(f"Trouble {status}.")
         saved(page)
     assert list(stored(project)) == given
     assert label_counts(project.store).events == 4
@@ -165,7 +166,7 @@ def test_answers_for_another_project_wait_for_their_own_server(
     running.annotator = "tom"
     running.start()
     page.unroute("**/api/labels")
-    expect(page.locator(".em-save")).to_have_text(re.compile("another project is open at this address"))
+    expect(page.locator(".em-trouble")).to_contain_text("Another project is open at this address")
     assert label_counts(project.store).events == 0
     running.stop()
     running.annotator = "mara"
