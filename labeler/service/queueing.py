@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from db.engine import iso
 from db.claims import claim
 from db.clips import clips
+from db.engine import iso
 from db.errors import UnusableAnswer
 from db.rounds import latest_round
 from labeler.service.project import Project

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from db.engine import iso
 from db.clips import counts
+from db.engine import iso
 from db.labels import label_counts
 from db.rounds import Round, curve, latest_round, worker_state
 from db.settings import settings

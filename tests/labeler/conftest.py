@@ -24,5 +24,7 @@ def project(tmp_path: Path, speech_manifest: Path) -> Iterator[Project]:
 @pytest.fixture
 def client(project: Project) -> Iterator[TestClient]:
     """The HTTP routes of `project`, as mara; errors come as answers, as a browser would see them."""
-    with TestClient(http_app(project, "mara"), base_url="http://localhost:7860", raise_server_exceptions=False) as found:
+    with TestClient(
+        http_app(project, "mara"), base_url="http://localhost:7860", raise_server_exceptions=False
+    ) as found:
         yield found
