@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
 
 Array = npt.NDArray[np.float64]
 
@@ -66,7 +65,7 @@ def fit_lda(
         share = max(shrinkage(residuals, weights, covariance), 1e-4)
     shrunk = (1 - share) * covariance
     shrunk[np.diag_indices(d)] += share * level
-    coefficients = cho_solve(cho_factor(shrunk, lower=True, check_finite=False), means.T, check_finite=False)
+    coefficients = np.linalg.solve(shrunk, means.T)
     bias = np.where(present, -0.5 * np.sum(means.T * coefficients, axis=0), -np.inf)
     return LinearModel(coefficients, bias, means)
 

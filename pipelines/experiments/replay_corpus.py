@@ -21,6 +21,7 @@ Progress = Callable[[int, int, str], None]
 """Called with (done, total, what is being done)."""
 
 EXTRACTED_AT_ONCE = 16
+SHOWN = 5
 
 
 @dataclass
@@ -87,17 +88,16 @@ def read_corpus(
     """
     listing = open_listing(source)
     notices = list(listing.notices)
-    if listing.refused:
-        notices.append(f"{len(listing.refused)} rows refused, the first: {listing.refused[0].reason}")
     labelled = [row for row in listing.rows if row.label is not None]
     if not labelled:
         raise PipelineError(f"{source}: no clip has a label; a replay needs a `label` or `emotion` column")
     ids, rows, seconds, bad = _usable(listing.root, labelled, progress)
-    for count, what in ((len(listing.rows) - len(labelled), "without a label"), (len(bad), "unusable or duplicate")):
-        if count:
-            notices.append(
-                f"{count} clips left out: {what}" + (f" (the first: {bad[0]})" if "unusable" in what else "")
-            )
+    bad = [f"{where}: {reason}" for where, reason in listing.refused] + bad
+    if len(listing.rows) > len(labelled):
+        notices.append(f"{len(listing.rows) - len(labelled)} clips left out: without a label")
+    if bad:
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        notices.append(f"{len(bad)} clips left out: {'; '.join(bad[:SHOWN])}{more}")
     classes = sorted({str(row.label) for row in rows})
     if len(classes) < 2:
         raise PipelineError(f"{source}: {len(classes)} class in {len(rows)} usable clips; a replay needs two or more")
@@ -129,7 +129,9 @@ def _usable(
     root: Path, rows: Sequence[Row], progress: Progress | None
 ) -> tuple[list[str], list[Row], list[float], list[str]]:
     ids: dict[str, None] = {}
-    kept, seconds, bad = [], [], []
+    kept: list[Row] = []
+    seconds: list[float] = []
+    bad: list[str] = []
     for i, row in enumerate(rows):
         path = root / row.path
         try:
@@ -138,7 +140,7 @@ def _usable(
             bad.append(str(error))
             continue
         if clip in ids:
-            bad.append(f"{row.path} is a duplicate")
+            bad.append(f"{row.path} is a duplicate of {kept[list(ids).index(clip)].path}")
             continue
         ids[clip] = None
         kept.append(row)
