@@ -138,7 +138,7 @@ class Extraction:
         sound = sum(len(wave) for wave in waves.values()) / 16_000
         if sound:
             self.pace += 0.3 * ((time.monotonic() - began) / sound - self.pace)
-        urgent = any(clip in {label[0] for label in context.known.labels} for clip in clips)
+        urgent = not {label[0] for label in context.known.labels}.isdisjoint(clips)
         if (
             not self._missing
             or urgent

@@ -102,7 +102,9 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
 
 
 def _be_nice() -> None:
-    """Give way to the page: niceness 10, whatever it was before."""
+    """Give way to the page: niceness 10, or EARMARK_NICENESS (0 on a machine that has nothing better to do)."""
+    wanted = os.environ.get("EARMARK_NICENESS", "")
+    niceness = int(wanted) if wanted.isdecimal() else NICENESS
     with contextlib.suppress(OSError, AttributeError):
-        if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
-            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        if os.getpriority(os.PRIO_PROCESS, 0) < niceness:
+            os.setpriority(os.PRIO_PROCESS, 0, niceness)

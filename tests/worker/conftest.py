@@ -15,8 +15,9 @@ from worker_bench import Bench
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
     """Make benches; their workers end with the test."""
+    monkeypatch.setenv("EARMARK_NICENESS", "0")  # nobody waits for a page, and this process stays as nice as it was
     made: list[Bench] = []
 
     def make(source: Path, workspace: str = "workspace", **settings: Any) -> Bench:

@@ -129,6 +129,23 @@ def test_scanning_again_adds_what_is_new_and_nothing_twice(tmp_path: Path, bench
     assert len(clips(project.store)) == 3
 
 
+def test_a_file_that_holds_another_sound_is_another_clip(tmp_path: Path, bench: Make) -> None:
+    for number in range(3):
+        write(tmp_path / "audio" / f"{number}.wav", number)
+    project = bench(tmp_path / "audio")
+    run(project.workspace, once=True)
+    first, second, third = (clip.id for clip in clips(project.store))
+    write(tmp_path / "audio" / "0.wav", 9)
+    shutil.copy(tmp_path / "audio" / "1.wav", tmp_path / "audio" / "2.wav")
+    project.scan_again()
+    run(project.workspace, once=True)
+    present = {clip.id: clip.path for clip in clips(project.store) if clip.present}
+    assert len(present) == 2
+    assert present[second] == "1.wav"
+    assert not {first, third} & present.keys()
+    assert {item.path: item.kind for item in set_aside_clips(project.store)} == {"2.wav": "duplicate"}
+
+
 def test_a_moved_folder_is_found_again_with_its_labels(tmp_path: Path, bench: Make) -> None:
     write_corpus(tmp_path / "old", speakers=2, each=1, seconds=0.6)
     project = bench(tmp_path / "old" / "manifest.csv")

@@ -42,8 +42,8 @@ def test_rounds_follow_labels_and_the_curve_follows_evaluation_answers(speech_ma
     apart = {clip.id for clip in clips(store) if clip.evaluation}
     assert not apart & {item.clip for item in suggestions(store)}
 
-    project.label_next(24)
     until(lambda: worker_state(store).state == "idle", "features of every clip")
+    project.label_next(24)
     newest = project.round_that_knows_all()
     assert newest.newest_event <= newest_event(store)
     assert newest.views == ("egemaps",)
