@@ -1,4 +1,4 @@
-"""Runs in the environment of Label Studio's SDK (no Earmark there): reads an export and prints what came of it as JSON."""
+"""Runs in the environment of Label Studio's SDK, without Earmark: reads an export, prints what came of it as JSON."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ ClassLabel in the order of the project's class list (a CSV there would turn the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ class HuggingFace:
                 writer.close()
         used = [split for split in SPLITS if split in writers]
         (target / "README.md").write_text(_card(rows, used), encoding="utf-8", newline="\n")
+        folder = _header({split: f"{split}/**" for split in used})
+        (target / "audiofolder" / "README.md").write_text(folder, encoding="utf-8", newline="\n")
 
 
 class _Split:
@@ -161,16 +163,21 @@ def _features(features: dict[str, Any]) -> str:
     return json.dumps({"info": {"features": features}}, ensure_ascii=False)
 
 
+def _header(files: Mapping[str, str]) -> str:
+    """The card's YAML that tells which files a split has: `predicted` would not be found by its name alone."""
+    paths = "".join(f'  - split: {split}\n    path: "{path}"\n' for split, path in files.items())
+    return f"---\nconfigs:\n- config_name: default\n  data_files:\n{paths}---\n"
+
+
 def _card(rows: Rows, used: list[str]) -> str:
-    files = "".join(f'  - split: {split}\n    path: "data/{split}-*.parquet"\n' for split in used)
+    header = _header({split: f"data/{split}-*.parquet" for split in used})
     about = "\n".join(f"- `{split}`: {SPLITS[split]}" for split in used)
     classes = "\n".join(f"{number}. {json.dumps(name, ensure_ascii=False)}" for number, name in enumerate(rows.classes))
     return (
-        f"---\nconfigs:\n- config_name: default\n  data_files:\n{files}---\n\n"
-        f"# {' '.join(rows.project.split())}\n\nLabelled with Earmark. One row for each "
+        f"{header}\n# {' '.join(rows.project.split())}\n\nLabelled with Earmark. One row for each "
         f"{'clip (consensus: ' + rows.consensus + ')' if rows.consensus else 'answer (clip, annotator)'}; "
         "`label` is null where `action` is `unsure` or `bad_audio`.\n\n"
         f"Splits:\n\n{about}\n\nClasses, by number:\n\n{classes}\n\n"
         '```python\nfrom datasets import load_dataset\n\nload_dataset("PATH")  # parquet, audio inside\n'
-        'load_dataset("audiofolder", data_dir="PATH/audiofolder")  # the same clips as files\n```\n'
+        'load_dataset("PATH/audiofolder")  # the same clips as files\n```\n'
     )

@@ -179,7 +179,7 @@ def test_csv_quotes_every_field_and_warns_of_formulas(project: Project, tmp_path
     text = report.path.read_text(encoding="utf-8")
     assert text.splitlines()[0].startswith('"clip","path","start"')
     assert '""quoted""\nnext line"' in text
-    assert any("formulas" in notice for notice in report.notices)
+    assert any("formula" in notice for notice in report.notices)
 
 
 def test_a_manifest_column_called_like_ours_is_kept_beside_it(tmp_path: Path) -> None:
@@ -239,9 +239,12 @@ def test_audiofolder_rows_match_its_files(project: Project, tmp_path: Path) -> N
 
 
 def test_the_readme_of_the_dataset_leads_datasets_to_its_splits(project: Project, tmp_path: Path) -> None:
-    path = export(project, "huggingface", tmp_path / "hf").path
-    builder = datasets.load_dataset_builder(str(path), cache_dir=str(tmp_path / "cache"))
-    assert set(builder.config.data_files) == {"train", "test"}
+    path = export(project, "huggingface", tmp_path / "hf", None, True).path
+    for folder, files in ((path, 1), (path / "audiofolder", 2)):
+        builder = datasets.load_dataset_builder(str(folder), cache_dir=str(tmp_path / "cache"))
+        assert set(builder.config.data_files) == {"train", "test", "predicted"}
+        assert all(len(names) >= files for names in builder.config.data_files.values())
+        assert ("Parquet" if files == 1 else "AudioFolder") in {kind.__name__ for kind in type(builder).__mro__}
 
 
 @pytest.mark.parametrize("format", EXPORTERS)
