@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from db.errors import StoreError
 from labeler.commands.registry import app
-from labeler.errors import UsageError
+from labeler.errors import ExportError, UsageError
 from pipelines.errors import PipelineError
 
 __all__ = ["app", "main", "run"]
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(_wrong_use(wrong), 2)
     except UsageError as wrong:
         return _say(str(wrong), 2)
-    except (StoreError, PipelineError) as failure:
+    except (StoreError, PipelineError, ExportError) as failure:
         return _say(str(failure), 1)
     except KeyboardInterrupt:
         return 130

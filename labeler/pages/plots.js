@@ -47,8 +47,11 @@ function makePlots() {
   function draw(div, figure, words, clicked) {
     if (!figure) {
       if (drawn.delete(div) && window.Plotly) { window.Plotly.purge(div); div.replaceChildren(); }
+      div.removeAttribute('role');
+      div.removeAttribute('aria-label');
       return;
     }
+    div.setAttribute('role', 'img');
     div.setAttribute('aria-label', words);
     const text = JSON.stringify(figure);
     if (drawn.get(div)?.text === text) return;
