@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import http.client
 import json
 import random
 import signal
@@ -156,7 +157,7 @@ def ask(url: str, body: dict[str, Any] | None = None, seconds: float = 10.0) -> 
     except urllib.error.HTTPError as refused:
         with refused:
             return refused.code, json.loads(refused.read() or b"null")
-    except (OSError, ValueError):  # refused, reset, timed out, or half an answer
+    except (OSError, http.client.HTTPException, ValueError):  # refused, reset, timed out, or half an answer
         return None
 
 
@@ -274,6 +275,8 @@ def run(folder: Path, *, rounds: int, seed: int, clips: int = 600, say: bool = F
         if say:
             print(f"round {number + 1}: {what}, {len(annotator.acknowledged)} acknowledged", flush=True)
     time.sleep(1.0)
+    if not annotator.is_alive():
+        raise RuntimeError("the annotator's thread ended: this run proves nothing")
     annotator.stopping.set()
     annotator.join(60)
     outcome.changed += len(annotator.refused)
