@@ -71,5 +71,7 @@ def recipe(name: str) -> Recipe:
 def from_json(values: dict[str, Any]) -> Recipe:
     """A recipe from what `to_json` gave; unknown entries of a newer version are left out."""
     known = {field.name for field in fields(Recipe)}
-    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
+    kept: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
+    }
     return Recipe(**kept)

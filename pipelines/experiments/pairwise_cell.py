@@ -17,15 +17,15 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from pipelines.classifiers import PoolFeatures, fit_round
-from pipelines.classifiers.lda import fit_lda, softmax
+from pipelines.classifiers.lda import fit_lda
 from pipelines.classifiers.normalisation import standardise
 from pipelines.classifiers.projection import principal_components
-from pipelines.classifiers.self_training import Task, self_train
 from pipelines.encoder_inputs import Inputs, Normalise
 from pipelines.encoders import MultiViewEncoder, embed, settle_batch_norm, shapes_of
 from pipelines.evaluation.pwcca import alignment
 from pipelines.experiments.folds import Fold
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus
+from pipelines.experiments.plain import lda_probabilities, self_training_probabilities
 from pipelines.fine_tuning import Tuning, fine_tune
 from pipelines.pairwise_cl import load_encoders, pretrain, save_encoders
 from pipelines.recipes import Recipe
@@ -187,10 +187,12 @@ def plain_features(data: PairwiseCorpus, train: Indices, normalise: Normalise, b
 
 
 def strongest_blocks(names: Sequence[str]) -> list[str]:
-    """eGeMAPS and the two earlier middle layers of the speech model: the plain features to beat (methods.md 5.2)."""
-    from pipelines.classifiers.layers import feature_sets
-
-    return list(next(iter(feature_sets(names).values())))
+    """eGeMAPS and the speech model's layers at a third and half of its depth: the plain features to beat (methods.md
+    5.2)."""
+    layers = sorted(int(name.split(".")[1]) for name in names if name.startswith("speech."))
+    middle = sorted({layers[round((len(layers) - 1) * depth)] for depth in (1 / 3, 1 / 2)}) if layers else []
+    chosen = [*(["egemaps"] if "egemaps" in names else []), *(f"speech.{layer}" for layer in middle)]
+    return chosen or list(names)
 
 
 def plain_scores(
@@ -205,10 +207,9 @@ def plain_scores(
         np.concatenate([_unit_spread(x, fold.train), _unit_spread(beside, fold.train)], axis=1), fold.train, 100
     )
     rest = np.setdiff1d(fold.train, rows)
-    out: dict[str, Matrix] = {"lda": fit_lda(x[rows], y[rows], classes).scores(x[fold.test])}
+    out: dict[str, Matrix] = {"lda": lda_probabilities(x, rows, y[rows], classes)[fold.test]}
     for name, features in (("self_training", x), ("self_training_both", both)):
-        logits = self_train(features, Task(rows, y[rows], rest, classes), fold.test)
-        out[name] = softmax(logits)
+        out[name] = self_training_probabilities(features, rows, y[rows], classes, rest)[fold.test]
     pool = PoolFeatures(data.corpus.clips, data.corpus.blocks, data.corpus.speakers)
     model = fit_round(pool, rows, y[rows], classes, fit_rows=fold.train, seed=0)
     out["fast_round"] = model.probabilities[fold.test]
