@@ -19,7 +19,7 @@ from labeler.exporters.base import Exporter, Report, Tick, unwritable
 from labeler.exporters.consensus import RULES
 from labeler.exporters.media import audio_bytes
 from labeler.exporters.registry import EXPORTERS
-from labeler.exporters.rows import LeftOut, Row, Rows, build_rows
+from labeler.exporters.rows import PREDICTION, LeftOut, Row, Rows, build_rows
 from labeler.exporters.targets import free_space, target_file, target_folder
 
 if TYPE_CHECKING:
@@ -142,7 +142,9 @@ def _rows(project: Project, exporter: Exporter, consensus: str | None, predictio
 
 
 def _actions(rows: Rows) -> dict[str, int]:
-    return dict(Counter(row["action"] for row in rows))
+    found = Counter(answer.action for answer in rows.answers)
+    found.update([PREDICTION] * len(rows.predictions))
+    return dict(found)
 
 
 def _refuse_classes(exporter: Exporter, classes: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from db.labels import standing
 from db.rounds import artefacts
 from labeler.pages.figures import Figure, confusion, curve, embedding, recall
 from labeler.pages.palette import class_colours
@@ -23,6 +22,7 @@ class ProgressDocument:
         self.reader = reader
         self._drawn_from: str | None = None
         self._figures: dict[str, Any] = {}
+        self._mapped: tuple[object, Document] | None = None
 
     def make(self) -> Document:
         """Numbers, words and figures; raises as `ProgressReader.read`."""
@@ -53,18 +53,17 @@ class ProgressDocument:
         return drawn
 
     def _map(self, classes: list[str]) -> Document | None:
-        """The newest map that the worker made: `details` holds clips, x and y."""
+        """The newest map that the worker made: its `details` hold clips, x and y."""
         made = artefacts(self.reader.project.store, "map")
         if not made:
             return None
-        details = made[-1].details
-        answers = {
-            answer.clip: answer.class_
-            for answer in standing(self.reader.project.store)
-            if answer.action == "label" and answer.class_ is not None
-        }
-        figure = embedding(details["clips"], details["x"], details["y"], answers, classes, class_colours(classes))
-        return {"figure": figure, "about": details.get("about", "")}
+        changed, answers = self.reader.labels()
+        key = (made[-1].key, made[-1].made_at, changed, tuple(classes))
+        if self._mapped is None or self._mapped[0] != key:
+            details = made[-1].details
+            figure = embedding(details["clips"], details["x"], details["y"], answers, classes, class_colours(classes))
+            self._mapped = key, {"figure": figure, "about": details.get("about", "")}
+        return self._mapped[1]
 
 
 def thinned(points: list[Document]) -> list[Document]:

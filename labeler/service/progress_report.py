@@ -70,6 +70,11 @@ class ProgressReader:
             "pretraining": [_noted(item) for item in artefacts(store, "pretraining")],
         }
 
+    def labels(self) -> tuple[object, dict[str, str]]:
+        """clip -> class as people answered, and a key that changes when it may have changed."""
+        known = self._known()
+        return known.key, {answer.clip: answer.class_ for answer in known.answers if answer.class_ is not None}
+
     def round(self, number: int) -> Document | None:
         """What the table of rounds says of one round."""
         one = next((one for one in self._rounds if one.round == number), None)
@@ -188,7 +193,7 @@ def round_document(one: Round, points: Sequence[CurvePoint]) -> Document:
 def curve_table(project: Project) -> Iterator[list[Any]]:
     """The curve as a table, the header first."""
     classes = project_settings(project).classes
-    plain = ["round", "labels", "minutes", "uar", "low", "high", "control", "evaluation", "cv_uar"]
+    plain = ["round", "labels", "minutes", "uar", "low", "high", "control", "control_labels", "evaluation", "cv_uar"]
     yield [*plain, *(f"recall {name}" for name in classes)]
     for point in shown_curve(project):
         row = point_document(point)
