@@ -141,6 +141,7 @@ def _new(session: Session, annotator: str, n: int, moment: datetime) -> list[Cla
         moment,
         seed=0 if current is None else current.seed,
         reveal_evaluation=current is not None and current.reveal_evaluation,
+        control_share=0.0 if current is None else current.control_share,
     )
     newest = session.execute(select(RoundRow.round, RoundRow.labels).order_by(RoundRow.round.desc()).limit(1)).first()
     known = (None, None) if newest is None else (newest.round, newest.labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,16 +81,25 @@ class Pick:
 
 
 def next_clips(
-    session: Session, annotator: str, n: int, moment: datetime, *, seed: int, reveal_evaluation: bool
+    session: Session,
+    annotator: str,
+    n: int,
+    moment: datetime,
+    *,
+    seed: int,
+    reveal_evaluation: bool,
+    control_share: float = 0.0,
 ) -> list[Pick]:
     """Up to n open clips, best first; fewer only when no more are left.
 
-    In turn: an evaluation clip where one is due, the best suggestion, a clip at random, what evaluation clips are
-    left, and last what this annotator skipped, the longest ago first.
+    In turn: an evaluation clip where one is due, a clip of the random control where one is due, the best suggestion, a
+    clip at random, what evaluation clips are left, and last what this annotator skipped, the longest ago first.
 
     Args:
         seed: where in the project's random order to begin; the same seed and answers give the same clips.
         reveal_evaluation: an evaluation clip may be called so in its reason.
+        control_share: this share of the clips to train on is drawn at random whatever the model says, so that a model
+            of those labels alone shows what choosing has brought.
     """
     values = {"annotator": annotator, "moment": moment}
     shown = "evaluation clip" if reveal_evaluation else AT_RANDOM
@@ -98,12 +108,17 @@ def next_clips(
     evaluation = (Pick(clip, "evaluation", shown) for clip in _at_random(session, [True], n, seed, values))
     suggested = _suggested(session, n, values)
     pool = (Pick(clip, "random", AT_RANDOM) for clip in _at_random(session, [False, None], 2 * n, seed, values))
+    control = (Pick(clip, "control", AT_RANDOM) for clip in _at_random(session, [False], 2 * n, seed, values))
     done, done_evaluation = _progress(session, moment)
     picks: list[Pick] = []
     taken: set[str] = set()
     while len(picks) < n:
-        due = evaluation_due(done, done_evaluation)
-        ways = (evaluation, suggested, pool) if due else (suggested, pool, evaluation)
+        if evaluation_due(done, done_evaluation):
+            ways: tuple[Iterator[Pick], ...] = (evaluation, suggested, pool)
+        elif control_due(done - done_evaluation, control_share):
+            ways = (control, suggested, pool, evaluation)
+        else:
+            ways = (suggested, pool, evaluation)
         pick = next((pick for pick in chain(*ways) if pick.clip not in taken), None)
         if pick is None:
             break
@@ -128,6 +143,11 @@ def evaluation_due(done: int, done_evaluation: int) -> bool:
     wanted = number // EARLY_STEP if number <= early else EARLY_EVALUATION + (number - early) // LATE_STEP
     missing = wanted - done_evaluation
     return missing == 1 or (missing > 1 and number % 2 == 0)
+
+
+def control_due(done: int, share: float) -> bool:
+    """Whether the training clip after `done` others belongs to the random control: an even share of all of them."""
+    return math.floor((done + 1) * share) > math.floor(done * share)
 
 
 def _suggested(session: Session, n: int, values: dict[str, object]) -> Iterator[Pick]:

@@ -90,6 +90,12 @@ def training_labels(store: Store) -> list[tuple[str, str, int]]:
         return _consensus(session, evaluation=False)
 
 
+def control_clips(store: Store) -> set[str]:
+    """Clips answered because the random control drew them, whatever the answer."""
+    with store.read() as session:
+        return set(session.scalars(select(LabelEventRow.clip).where(LabelEventRow.chosen_by == "control")))
+
+
 def evaluation_labels(store: Store) -> list[tuple[str, str, int]]:
     """The same for the evaluation clips."""
     with store.read() as session:

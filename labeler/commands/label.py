@@ -54,6 +54,16 @@ def label(
             show_default=False,
         ),
     ] = None,
+    control_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="F",
+            min=0.0,
+            max=0.5,
+            help="Share of the labels drawn at random, to compare with: the random control. [default: 0]",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[
         Device | None,
         typer.Option(metavar="auto|cpu|cuda", help="Where models run. [default: auto]", show_default=False),
@@ -99,6 +109,7 @@ def label(
         strategy=strategy,
         batch=batch,
         evaluation_share=evaluation_share,
+        control_share=control_share,
         device=None if device is None else device.value,
     )
     project, said = prepare(workspace, source, wishes, by=name)

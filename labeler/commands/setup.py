@@ -28,6 +28,7 @@ class Wishes:
     strategy: str | None = None
     batch: int | None = None
     evaluation_share: float | None = None
+    control_share: float | None = None
     device: str | None = None
     synthetic: bool | None = None
     name: str | None = None
@@ -63,7 +64,7 @@ def _checked(wishes: Wishes) -> dict[str, Any]:
     """The wishes that stand for themselves, as settings."""
     chosen: dict[str, Any] = {
         field: value
-        for field in ("batch", "evaluation_share", "device", "synthetic", "name")
+        for field in ("batch", "evaluation_share", "control_share", "device", "synthetic", "name")
         if (value := getattr(wishes, field)) is not None
     }
     if wishes.speech_model is not None:

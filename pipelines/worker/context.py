@@ -13,6 +13,7 @@ from db.rounds import worker_state
 from db.settings import Settings
 from pipelines.errors import PipelineError
 from pipelines.features import FeatureStore
+from pipelines.worker.control import Control
 from pipelines.worker.curve import Curve
 from pipelines.worker.extract import Extraction
 from pipelines.worker.heart import Heart, Progress
@@ -58,6 +59,7 @@ class Context:
         self.extraction = Extraction(device)
         self.learning = Learning()
         self.curve = Curve()
+        self.control = Control()
         self.published = 0
         """Grows with every round that this worker publishes; the curve then wants a point for it."""
         self.failures: dict[str, Failure] = {}

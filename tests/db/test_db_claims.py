@@ -14,7 +14,7 @@ from db.claims import LEASE, Claim, claim, release
 from db.clips import SetAside, add_clips, add_source, clip, clips, set_aside
 from db.engine import Store, now
 from db.errors import UnusableAnswer
-from db.labels import record, record_many, standing
+from db.labels import control_clips, record, record_many, standing
 from db.next_clips import evaluation_due
 from db.rounds import Probabilities, Suggestion, publish_round, publish_suggestions
 from db.settings import change_settings
@@ -240,6 +240,30 @@ def test_every_fourth_clip_is_for_evaluation_until_forty_then_every_tenth(tmp_pa
     ]
     assert {one.evaluation for one in standing(store)[:3]} == {False}
     assert sum(one.evaluation for one in standing(store)) == sum(kinds)
+
+
+def test_the_random_control_gets_its_share_of_the_training_clips_and_shows_nothing(tmp_path: Path) -> None:
+    store = filled(tmp_path, 120, share=0.4)
+    change_settings(store, "lead", control_share=0.2)
+    pool = [one.id for one in clips(store) if not one.evaluation]
+    publish_suggestions(store, [Suggestion(clip, rank, "typical", "auto") for rank, clip in enumerate(pool)])
+    given = []
+    while len(given) < 40:
+        some = claim(store, "ann", 4)
+        given += some
+        record_many(store, [answer(one.clip) for one in some])
+    training = [one for one in given if one.chosen_by != "evaluation"]
+    assert [number for number, one in enumerate(training, start=1) if one.chosen_by == "control"] == [
+        5,
+        10,
+        15,
+        20,
+        25,
+        30,
+    ]
+    drawn = {one.clip for one in training if one.chosen_by == "control"}
+    assert control_clips(store) == drawn <= set(pool)
+    assert {one.reason for one in training if one.chosen_by == "control"} == {"drawn at random"}
 
 
 def test_evaluation_clips_are_named_only_where_the_lead_allows_it(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def themed(value: Any, place: int) -> Any:
 def figures() -> dict[str, dict[str, Any]]:
     points = [point(number) for number in (1, 2, 3)]
     rounds = {number: about(number) for number in (1, 2, 3)}
-    controlled = [point(number, control=0.4) for number in (1, 2)]
+    controlled = [point(number, control=0.3 + number / 10, control_labels=5 * number) for number in (1, 2)]
     return {
         "labels": curve(points, rounds, "labels"),
         "minutes": curve(points, {}, "minutes"),
@@ -118,7 +118,9 @@ def test_a_single_point_has_its_interval_too() -> None:
 
 
 def test_the_control_stands_beside_the_curve() -> None:
-    assert traces(figures()["control"])["random control"]["y"] == [0.4, 0.4]
+    """At its own number of labels, not at that of the model it is compared with."""
+    drawn = traces(figures()["control"])["random control"]
+    assert (drawn["x"], drawn["y"]) == ([5, 10], [0.4, 0.5])
 
 
 def test_confusion_shows_shares_of_a_row_and_counts_on_pointing() -> None:

@@ -25,7 +25,7 @@ def curve(points: Sequence[Mapping[str, Any]], rounds: Mapping[int, Mapping[str,
     if len(ordered) > 1:
         data.append(_band(ordered, xs))
     data += _crossvalidated(ordered, xs)
-    data += _control(ordered, xs)
+    data += _control(ordered, along)
     data.append(_measured(ordered, xs, rounds))
     chance = 1 / max(2, len(ordered[-1].get("recall") or ())) if ordered else 0.5
     width = max(xs, default=1) or 1
@@ -102,9 +102,15 @@ def _crossvalidated(ordered: Sequence[Mapping[str, Any]], xs: Sequence[float]) -
     ]
 
 
-def _control(ordered: Sequence[Mapping[str, Any]], xs: Sequence[float]) -> list[dict[str, Any]]:
-    there = [(x, point["control"]) for x, point in zip(xs, ordered, strict=True) if point.get("control") is not None]
-    if not there:
+def _control(ordered: Sequence[Mapping[str, Any]], along: Along) -> list[dict[str, Any]]:
+    """The model of the random control's labels alone, at its own number of labels; over minutes it has no place."""
+    found = {
+        point["control_labels"]: point["control"]
+        for point in sorted(ordered, key=lambda point: point["round"])
+        if point.get("control") is not None and point.get("control_labels")
+    }
+    there = sorted(found.items())
+    if not there or along != "labels":
         return []
     return [
         {
@@ -115,7 +121,7 @@ def _control(ordered: Sequence[Mapping[str, Any]], xs: Sequence[float]) -> list[
             "y": [value for _, value in there],
             "line": {"color": "--em-warn", "width": 2, "dash": "dash"},
             "marker": {"color": "--em-warn", "size": 8, "symbol": "square"},
-            "hovertemplate": "random control %{y:.2f}<extra></extra>",
+            "hovertemplate": "%{x} labels drawn at random: UAR %{y:.2f}<extra></extra>",
         }
     ]
 
