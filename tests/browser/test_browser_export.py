@@ -113,20 +113,20 @@ def test_the_cards_are_worked_by_keys(export_page: Page) -> None:
     expect(export_page.locator(".ex-command code")).to_contain_text("--format jsonl")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_it_fits_and_targets_are_large(export_page: Page, width: int) -> None:
-    export_page.set_viewport_size({"width": width, "height": 844})
-    assert export_page.evaluate("document.documentElement.scrollWidth") <= width
-    small = export_page.evaluate(
-        """() => [...document.querySelectorAll('.ex button, .ex a, .ex .ex-pick')].filter((node) => node.offsetParent)
-          .map((node) => [node.textContent.trim().slice(0, 30), Math.round(node.getBoundingClientRect().height)])
-          .filter(([, height]) => height < 44)"""
-    )
-    assert small == []
-    text = export_page.evaluate(
-        """() => [...document.querySelectorAll('.gradio-container *')]
-          .filter((node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
-          .filter((node) => node.checkVisibility() && parseFloat(getComputedStyle(node).fontSize) < 14)
-          .map((node) => node.outerHTML.slice(0, 100))"""
-    )
-    assert text == []
+def test_it_fits_and_targets_are_large(export_page: Page) -> None:
+    for width in (1280, 390):
+        export_page.set_viewport_size({"width": width, "height": 844})
+        assert export_page.evaluate("document.documentElement.scrollWidth") <= width
+        low = export_page.evaluate(
+            """() => [...document.querySelectorAll('.ex button, .ex a, .ex .ex-pick')].filter((node) => node.offsetParent)
+              .map((node) => [node.textContent.trim().slice(0, 30), Math.round(node.getBoundingClientRect().height)])
+              .filter(([, height]) => height < 44)"""
+        )
+        assert low == []
+        small = export_page.evaluate(
+            """() => [...document.querySelectorAll('.gradio-container *')]
+              .filter((node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
+              .filter((node) => node.checkVisibility() && parseFloat(getComputedStyle(node).fontSize) < 14)
+              .map((node) => node.outerHTML.slice(0, 100))"""
+        )
+        assert small == []
