@@ -118,7 +118,8 @@ def test_it_fits_and_targets_are_large(export_page: Page) -> None:
         export_page.set_viewport_size({"width": width, "height": 844})
         assert export_page.evaluate("document.documentElement.scrollWidth") <= width
         low = export_page.evaluate(
-            """() => [...document.querySelectorAll('.ex button, .ex a, .ex .ex-pick')].filter((node) => node.offsetParent)
+            """() => [...document.querySelectorAll('.ex button, .ex a, .ex .ex-pick')]
+              .filter((node) => node.offsetParent)
               .map((node) => [node.textContent.trim().slice(0, 30), Math.round(node.getBoundingClientRect().height)])
               .filter(([, height]) => height < 44)"""
         )
