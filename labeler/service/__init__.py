@@ -2,6 +2,7 @@
 
 from labeler.service.answers import ACTIONS, answer, recent_answers
 from labeler.service.keys import ACTION_KEYS
+from labeler.service.progress_report import progress
 from labeler.service.project import Project, open_project, page_key, project_settings
 from labeler.service.queueing import queue
 from labeler.service.session import page_config, session, why_empty
@@ -16,6 +17,7 @@ __all__ = [
     "open_project",
     "page_config",
     "page_key",
+    "progress",
     "project_settings",
     "queue",
     "recent_answers",
