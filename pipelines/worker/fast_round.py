@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from db.labels import minutes_until
 from db.rounds import Probabilities, latest_round, publish_round, suggestions
+from pipelines.worker import control
 from pipelines.worker.learning import Learned, candidates, choose, fingerprint, ranked
 from pipelines.worker.log import LOG
 from pipelines.worker.step import Step
@@ -77,6 +78,7 @@ def do(context: Context) -> None:
     )
     chosen = time.monotonic()
     apart = np.array([bool(known.clips[clip].evaluation) for clip in pool.clips])
+    heard = np.array([clip not in pool.left_out for clip in pool.clips])
     event = max(known.event, max(event for _, _, event in labels))
     basis = _basis(context, pool, labels)
     published = publish_round(
@@ -95,10 +97,16 @@ def do(context: Context) -> None:
         },
         because=model.because,
         seconds=time.monotonic() - began,
-        details={**model.details, "fingerprint": basis, "clips": len(pool.clips), "evaluation_clips": int(apart.sum())},
+        details={
+            **model.details,
+            "fingerprint": basis,
+            "clips": len(pool.clips),
+            "evaluation_clips": int(apart.sum()),
+            "control": control.fit(context, pool, labels),
+        },
         classes=classes,
-        evaluation=_part(pool, classes, model.probabilities, apart),
-        pool=_part(pool, classes, model.probabilities, ~apart),
+        evaluation=_part(pool, classes, model.probabilities, apart & heard),
+        pool=_part(pool, classes, model.probabilities, ~apart & heard),
         suggestions=ranked(choices, pool, classes, model.probabilities),
     )
     context.published += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,17 +26,35 @@ GROWTH = 1.25
 """While features come in, the pool is made again when it has grown by so much."""
 LIST = 40
 """Suggestions at least: several annotators can take their clips from one round."""
+CHEAP = 2000
+"""A pool of so many clips is made again at once when one leaves it."""
 Rows = npt.NDArray[np.intp]
+Fact = tuple[str, str | None, bool | None]
+"""(clip, speaker, evaluation): a clip of a pool."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Learned:
-    """A pool. `rows` gives each clip's row; `fingerprint` names clips, views and seed."""
+    """A pool: `rows` gives each clip's row, `fingerprint` names clips, views, seed and what is left out."""
 
     fast: FastRound
     clips: list[str]
     rows: dict[str, int]
-    fingerprint: str
+    made_of: list[Fact]
+    setup: tuple[object, ...]
+    left_out: frozenset[str] = field(init=False, default=frozenset())
+    """Clips that turned out to be bad audio since; nothing is learned from them, and nobody is asked."""
+    fingerprint: str = field(init=False, default="")
+    """The same for the same pool, in another process too."""
+
+    def __post_init__(self) -> None:
+        self.leave_out(frozenset())
+
+    def leave_out(self, bad: frozenset[str]) -> None:
+        """Let nothing be learned from these clips."""
+        self.left_out = bad
+        self.fast.fit_rows = _fit_rows(self.made_of, bad)
+        self.fingerprint = fingerprint([self.setup, *self.made_of, *sorted(bad)])
 
 
 class Learning:
@@ -45,7 +63,6 @@ class Learning:
     def __init__(self) -> None:
         self._pool: Learned | None = None
         self._state: tuple[object, ...] = ()
-        self._basis: tuple[object, ...] = ()
         self.started: str | None = None
         """What the start batch in the store was chosen from."""
         self.fitted: str | None = None
@@ -57,67 +74,73 @@ class Learning:
     def pool(self, context: Context) -> Learned | None:
         """The pool, made again where it must be; None while there is none to learn from.
 
-        It is made again when a label's clip is not in it, a clip turned out to be bad audio, clips were added or drawn,
-        the views or the seed changed, or it has grown by a quarter or to its full size.
+        It is made again when a label's clip is not in it, clips were drawn, the views or the seed changed, or it can
+        grow by a quarter or to its full size. Bad audio found later only leaves a large pool: making it takes seconds.
         """
         views = context.extraction.views
         if not views.are_open(context):
             return None  # opening them is a step of its own, and less urgent than ingest
         whole = not context.extraction.missing(context)  # and what is on disk is now in memory
-        basis = (views.version, context.known.clips_version, context.settings.seed, context.known.bad)
-        state = (*basis, context.memory.version, context.known.event)
+        known = context.known
+        state = (views.version, context.settings.seed, known.clips_version, known.event, context.memory.version, whole)
         if state != self._state:
-            clips = self._clips(context)
-            if self._is_stale(context, clips, basis, whole):
-                self._pool = self._make(context, clips)
-                self._basis = basis
+            self._renew(context, whole)
             self._state = state
         return self._pool
 
-    def _clips(self, context: Context) -> list[str]:
-        """Clips that take part: with all features, drawn for one side, and understandable."""
-        views = context.extraction.views.get(context)
-        known, bad = context.known.clips, context.known.bad
-        complete = context.memory.complete(views)
-        # In the order of the store, so that the same clips give the same pool whatever came first.
-        return [id for id, clip in known.items() if id in complete and clip.evaluation is not None and id not in bad]
-
-    def _is_stale(self, context: Context, clips: list[str], basis: tuple[object, ...], whole: bool) -> bool:
-        to_learn_from = sum(not context.known.clips[clip].evaluation for clip in clips)
+    def _renew(self, context: Context, whole: bool) -> None:
+        facts = self._facts(context)
+        to_learn_from = sum(not evaluation for _, _, evaluation in facts)
         if to_learn_from < 2 or (to_learn_from < FEWEST and not whole):
             self._pool = None
-            return False
-        if self._pool is None:
+        elif self._pool is None or self._is_stale(context, self._pool, facts, whole):
+            self._pool = self._make(context, facts)
+        elif (bad := frozenset(context.known.bad & self._pool.rows.keys())) != self._pool.left_out:
+            self._pool.leave_out(bad)
+
+    def _facts(self, context: Context) -> list[Fact]:
+        """Clips that take part: with all features, drawn for one side, and understandable."""
+        known, bad = context.known.clips, context.known.bad
+        complete = context.memory.complete(context.extraction.views.get(context))
+        # In the order of the store, so that the same clips give the same pool whatever came first.
+        return [
+            (id, clip.speaker, clip.evaluation)
+            for id, clip in known.items()
+            if id in complete and clip.evaluation is not None and id not in bad
+        ]
+
+    def _setup(self, context: Context) -> tuple[object, ...]:
+        return (context.settings.seed, *(view.key for view in context.extraction.views.get(context)))
+
+    def _is_stale(self, context: Context, pool: Learned, facts: list[Fact], whole: bool) -> bool:
+        if pool.setup != self._setup(context):
             return True
-        if clips == self._pool.clips and basis == self._basis:
-            return False
-        here = set(clips)
+        before = set(pool.made_of)
+        new = {fact[0] for fact in facts if fact not in before}
+        if not new.isdisjoint(pool.rows):
+            return True  # drawn again, or of another speaker
+        gone = len(before) - (len(facts) - len(new))
         return (
-            basis != self._basis
-            or whole
-            or len(clips) >= GROWTH * len(self._pool.clips)
-            or any(clip in here and clip not in self._pool.rows for clip, _, _ in context.known.labels)
+            (bool(new) and (whole or len(new) >= (GROWTH - 1) * len(before)))
+            or not new.isdisjoint(clip for clip, _, _ in context.known.labels)
+            or (bool(gone) and len(before) <= CHEAP)
         )
 
-    def _make(self, context: Context, clips: list[str]) -> Learned:
+    def _make(self, context: Context, facts: list[Fact]) -> Learned:
         from pipelines.classifiers import FastRound, PoolFeatures
 
         began = time.monotonic()
-        views = context.extraction.views.get(context)
-        known = context.known.clips
-        speakers = [known[clip].speaker for clip in clips]
-        features = PoolFeatures(clips, context.memory.blocks(views, clips), speakers)
-        fit_rows = np.array([row for row, clip in enumerate(clips) if not known[clip].evaluation], np.intp)
-        fast = FastRound(features, fit_rows, context.settings.seed)
+        clips = [clip for clip, _, _ in facts]
+        blocks = context.memory.blocks(context.extraction.views.get(context), clips)
+        features = PoolFeatures(clips, blocks, [speaker for _, speaker, _ in facts])
+        fast = FastRound(features, _fit_rows(facts), context.settings.seed)
         fast.pool.blocks = {}  # only the components are needed from here on
-        facts = [
-            *(f"{clip} {speaker} {known[clip].evaluation}" for clip, speaker in zip(clips, speakers, strict=True)),
-            *(view.key for view in views),
-            str(context.settings.seed),
-        ]
         LOG.info("pool of %d clips, made in %.2f s", len(clips), time.monotonic() - began)
-        rows = {clip: row for row, clip in enumerate(clips)}
-        return Learned(fast, clips, rows, fingerprint(facts))
+        return Learned(fast, clips, {clip: row for row, clip in enumerate(clips)}, facts, self._setup(context))
+
+
+def _fit_rows(facts: list[Fact], left_out: Collection[str] = ()) -> Rows:
+    return np.array([row for row, (clip, _, apart) in enumerate(facts) if not apart and clip not in left_out], np.intp)
 
 
 def fingerprint(parts: Iterable[object]) -> str:
@@ -134,7 +157,7 @@ def candidates(context: Context, pool: Learned) -> Rows:
     rows = [
         row
         for row, clip in enumerate(pool.clips)
-        if known[clip].present and not known[clip].evaluation and clip not in taken
+        if known[clip].present and not known[clip].evaluation and clip not in taken and clip not in pool.left_out
     ]
     return np.array(rows, np.intp)
 

@@ -37,6 +37,7 @@ def work(workspace: Path, *, once: bool, device: str, parent: int | None) -> Non
     LOG.info("worker %s begins", context.heart.name)
     try:
         with _signals(stopping):
+            context.progress.step = "starting"  # idle is only who has looked and found nothing to do
             context.heart.start()
             with contextlib.suppress(Stopped):
                 _loop(context, once)

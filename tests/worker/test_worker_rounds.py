@@ -12,7 +12,7 @@ from worker_bench import Bench, until
 
 from db.claims import claim, held
 from db.clips import clips, set_aside_clips
-from db.labels import evaluation_labels, newest_event, standing
+from db.labels import control_clips, evaluation_labels, newest_event, standing
 from db.rounds import (
     curve,
     latest_round,
@@ -73,6 +73,26 @@ def project_classes(project: Bench) -> tuple[str, ...]:
     newest = latest_round(project.store)
     assert newest is not None
     return newest.classes
+
+
+def test_the_random_control_has_a_curve_of_its_own(speech_manifest: Path, bench: Make) -> None:
+    project = bench(speech_manifest, control_share=0.5)
+    project.start()
+    until(lambda: worker_state(project.store).state == "idle", "features of every clip")
+    project.label_next(32)
+    project.round_that_knows_all()
+    until(lambda: len(curve(project.store)) == len(rounds(project.store)), "the curve")
+    last = curve(project.store)[-1]
+    assert last.details["control_labels"] == len(control_clips(project.store)) == 12
+    newest = next(one for one in reversed(rounds(project.store)) if one.details["control"])
+    says = dict(zip(newest.details["control"]["clips"], newest.details["control"]["classes"], strict=True))
+    answers = evaluation_labels(project.store)
+    classes = list(newest.classes)
+    y, p = (
+        np.array([classes.index(one) for one in some])
+        for some in ([k for _, k, _ in answers], [says[c] for c, _, _ in answers])
+    )
+    assert last.control == pytest.approx(uar(y, p, len(classes)))
 
 
 def test_undo_bad_audio_and_settings_are_picked_up(speech_manifest: Path, bench: Make) -> None:
