@@ -28,14 +28,19 @@ from pipelines.experiments.sslcl_cell import Cell, Subset, run_cell
 from pipelines.experiments.sslcl_corpus import Conversations
 from pipelines.experiments.sslcl_summary import BASELINES, OURS, Outcome, summarise
 
+COMPARED = (*BASELINES, OURS, "weighted_ce+sslcl")
+"""What every encoder is trained with first. SSLCL brings class weights of its own, so it is also added to a
+cross-entropy that has them: against `weighted_ce` nothing but the contrast is new there."""
 OTHERS = (
     "balanced_ce",
     "ce+supcon",
+    "weighted_ce+supcon",
     "ce+sslcl_cosine",
     "ce+sslcl_dot",
     "ce+sslcl_ref",
+    "weighted_ce+sslcl_cosine",
+    "balanced_ce+sslcl",
     "logit_adjusted_ce+sslcl",
-    "weighted_ce+sslcl",
     "sslcl",
     "ce+sslcl_nt_xent",
     "ce+sslcl_barlow_twins",
@@ -129,20 +134,19 @@ def reproduce(
 def plan(options: SslclOptions, sentiment: bool) -> Iterator[list[Job]]:
     """The jobs, stage by stage."""
     main = options.encoders[0]
-    compared = (*BASELINES, OURS)
-    yield [Job(loss, encoder) for encoder in options.encoders for loss in compared]
+    yield [Job(loss, encoder) for encoder in options.encoders for loss in COMPARED]
     yield [Job(loss, main) for loss in options.losses]
     rest = [batch for batch in options.batches if batch != MAIN_BATCH]
-    pivotal = (*compared, *(loss for loss in ("ce+supcon",) if loss in options.losses))
+    pivotal = (*COMPARED, *(loss for loss in ("ce+supcon",) if loss in options.losses))
     yield [Job(loss, main, batch) for batch in rest for loss in pivotal]
     yield [Job(loss, encoder) for encoder in options.encoders[1:] for loss in options.losses]
     yield [Job(loss, main, batch) for batch in rest for loss in options.losses if loss not in pivotal]
     if options.questions:
         yield [Job(f"{OURS}:label_layers={layers}", main) for layers in LAYERS]
         halves: tuple[Subset, ...] = ("balanced", "imbalanced")
-        yield [Job(loss, main, subset=subset) for subset in halves for loss in compared]
+        yield [Job(loss, main, subset=subset) for subset in halves for loss in COMPARED]
         if sentiment:
-            yield [Job(loss, main, task="sentiment") for loss in compared]
+            yield [Job(loss, main, task="sentiment") for loss in COMPARED]
 
 
 class _Runner:

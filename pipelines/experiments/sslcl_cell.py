@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +11,7 @@ import torch
 
 from pipelines.conversation.dialogues import NONE, Dialogues
 from pipelines.conversation.scoring import Scores
-from pipelines.conversation.training import Training, as_text, restrict, train
+from pipelines.conversation.training import ConversationModel, Training, as_text, restrict, train
 from pipelines.experiments.sslcl_corpus import Conversations
 
 Subset = Literal["all", "balanced", "imbalanced"]
@@ -32,18 +30,15 @@ class Cell:
 def run_cell(cell: Cell, data: Conversations, device: str = "cpu") -> dict[str, Any]:
     """Train and test. The test split is looked at once, with the epoch that the development split chose.
 
-    `cpu_seconds` and `step_ms` are CPU time, which other programs on the machine do not change; `peak_mb` is what the
-    process needed at most beyond what it held before (None where the system does not say).
+    `cpu_seconds` and `step_ms` are CPU time, which other programs on the machine change little. memory: `memory_mb`.
     """
     classes = len(data.classes)
     part = data.splits["train"]
     if cell.subset != "all":
         part = restrict(part, drawn(part, classes, cell.subset, cell.training.seed))
-    held = _reset_peak()
     began, cpu = time.perf_counter(), time.process_time()
     trained = train(part, data.splits["dev"], classes, cell.training, device)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    peak = _peak()
     began = time.thread_time()
     test, predicted = trained.evaluate(data.splits["test"], classes)
     predicting = time.thread_time() - began
@@ -60,7 +55,7 @@ def run_cell(cell: Cell, data: Conversations, device: str = "cpu") -> dict[str, 
         "cpu_seconds": cpu,
         "step_ms": trained.step_ms,
         "dialogue_ms": 1000 * predicting / len(data.splits["test"]),
-        "peak_mb": None if held is None or peak is None else (peak - held) / 1024,
+        "memory_mb": memory_mb(trained.model, part, cell.training.batch),
         "predictions": as_text(predicted),
     }
 
@@ -91,22 +86,21 @@ def _scores(found: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _reset_peak() -> int | None:
-    """Make Linux count this process's peak memory afresh; kB held now, None where that cannot be done."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-        return _status("VmRSS")
-    return None
+def memory_mb(model: ConversationModel, training: Dialogues, batch: int) -> float:
+    """What a training step on the longest batch needs: parameters, gradients and AdamW's two moments, and everything
+    that is kept for the backward pass (each storage once). Counted, so other programs do not change it."""
+    longest = training.mask.sum(1).argsort(descending=True)[:batch]
+    kept: dict[int, int] = {}
 
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
 
-def _peak() -> int | None:
-    with contextlib.suppress(OSError):
-        return _status("VmHWM")
-    return None
-
-
-def _status(key: str) -> int | None:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1])
-    return None
+    model.train()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        value = model.training_loss(training.take(longest).to(model.mean.device))
+    own = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in model.parameters()}
+    between = sum(size for place, size in kept.items() if place not in own)
+    del value  # until here, so that no storage is freed and its place given to another
+    return (4 * sum(own.values()) + between) / 2**20

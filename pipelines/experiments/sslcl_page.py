@@ -136,7 +136,7 @@ def _cost(row: Mapping[str, Any]) -> list[str]:
         f"{row['cpu_seconds']:.1f}",
         f"{row['step_ms']:.1f}",
         f"{row['dialogue_ms']:.2f}",
-        "" if row["peak_mb"] is None else f"{row['peak_mb']:.0f}",
+        f"{row['memory_mb']:.1f}",
         "" if row["closeness"] is None else f"{row['closeness']:.2f}",
     ]
 

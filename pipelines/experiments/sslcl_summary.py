@@ -70,7 +70,6 @@ def _row(setting: Setting, found: Sequence[Outcome]) -> dict[str, Any]:
         values = 100 * np.array([o["test"][metric] for o in found])
         mean[metric] = float(values.mean())
         mean[f"{metric}_deviation"] = float(values.std(ddof=1)) if len(values) > 1 else None
-    peaks = [o["peak_mb"] for o in found if o["peak_mb"] is not None]
     close = [o["closeness"] for o in found if o["closeness"] is not None]
     return {
         "loss": loss,
@@ -88,7 +87,7 @@ def _row(setting: Setting, found: Sequence[Outcome]) -> dict[str, Any]:
         "seconds": float(np.mean([o["seconds"] for o in found])),
         "step_ms": float(np.median([o["step_ms"] for o in found])),
         "dialogue_ms": float(np.median([o["dialogue_ms"] for o in found])),
-        "peak_mb": max(peaks) if peaks else None,
+        "memory_mb": max(o["memory_mb"] for o in found),
         "closeness": max(close) if close else None,
     }
 

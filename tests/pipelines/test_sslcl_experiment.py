@@ -48,9 +48,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 def test_every_training_of_the_plan_is_done(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, document = finished
     jobs = [job for stage in plan(SMALL, sentiment=False) for job in stage]
-    assert len(jobs) == len(set(jobs)) == 12  # 5 + 1 at batch 8, 6 at batch 4
-    assert document["trainings"] == {"planned": 36, "done": 36}  # two rates with one seed, one with the other
-    assert len(list(folder.glob("sslcl-*.json"))) == 36
+    assert len(jobs) == len(set(jobs)) == 14  # 6 + 1 at batch 8, 7 at batch 4
+    assert document["trainings"] == {"planned": 42, "done": 42}  # two rates with one seed, one with the other
+    assert len(list(folder.glob("sslcl-*.json"))) == 42
     assert {(row["loss"], row["batch"]) for row in document["summary"]} == {(job.loss, job.batch) for job in jobs}
     assert all(row["seeds"] == 2 for row in document["summary"])
     assert all(set(row["f1"]) == set(CLASSES) for row in document["summary"])
@@ -75,7 +75,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(
 def test_out_of_time_it_tells_what_there_is(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     part = reproduce(read, replace(SMALL, results=folder, seeds=3, minutes=0))
-    assert part["trainings"] == {"planned": 48, "done": 36}
+    assert part["trainings"] == {"planned": 56, "done": 42}
     none = reproduce(read, replace(SMALL, minutes=0))
     assert none["trainings"]["done"] == 0
     assert "nothing can be said" in none["advice"]
@@ -113,7 +113,7 @@ def test_it_can_be_written_and_read(finished: tuple[Path, dict[str, Any]]) -> No
 def outcome(loss: str, seed: int, predicted: np.ndarray[Any, Any], dev: float) -> dict[str, Any]:
     training = {"loss": loss, "encoder": "gru", "batch": 8, "rate": 1e-3, "seed": seed}
     figures = {"macro_f1": 0.0, "weighted_f1": 0.0, "f1": {}, "selection": dev}
-    cost = dict.fromkeys(("cpu_seconds", "seconds", "step_ms", "dialogue_ms", "peak_mb", "best_epoch"), 1.0)
+    cost = dict.fromkeys(("cpu_seconds", "seconds", "step_ms", "dialogue_ms", "memory_mb", "best_epoch"), 1.0)
     return {
         "cell": {"training": training, "task": "emotion", "subset": "all"},
         "dev": figures,
@@ -176,6 +176,9 @@ def test_a_cell_says_what_it_cost() -> None:
     found = run_cell(Cell(Training(encoder="gcn", epochs=1, width=16)), conversations())
     assert found["cpu_seconds"] > 0
     assert found["step_ms"] > 0
+    wide = run_cell(Cell(Training(encoder="gcn", epochs=1, width=64)), conversations())
+    parameters = 4 * 8 * 16  # at the very least those of the first layer, with gradient and moments
+    assert parameters / 2**20 < found["memory_mb"] < wide["memory_mb"]
     assert len(found["predictions"]) == int((conversations().splits["test"].labels != NONE).sum())
 
 
