@@ -134,6 +134,7 @@ def _kept(
             progress(done, total, text)
 
     outcome = run_cell(cell, data, fold, device=options.device, folder=options.results, log=say)
+    outcome = json.loads(json.dumps(outcome))  # the same whether it was kept or not
     if path is not None:
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(outcome))
