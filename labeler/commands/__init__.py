@@ -70,6 +70,8 @@ def _wrong_use(wrong: TyperException) -> str:
     known = [parameter for parameter in context.command.params if option in parameter.opts]
     if known:
         return f"{message}: {known[0].help}"
-    names = [parameter.opts[0] if parameter.opts else parameter.name for parameter in context.command.params]
-    allowed = ", ".join(name if name.startswith("-") else name.upper() for name in names)
+    allowed = ", ".join(
+        parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name.upper()
+        for parameter in context.command.params
+    )
     return f"{message}; {context.command_path} takes {allowed}"

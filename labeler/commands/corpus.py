@@ -19,6 +19,25 @@ def corpora_folder() -> Path:
     return Path(os.environ.get("EARMARK_CORPORA") or Path.home() / "earmark-data" / "corpora")
 
 
+def corpus_root(name: str, root: Path | None) -> Path:
+    """The folder of the corpus of this name: as given, else the one under `corpora_folder`."""
+    from pipelines.corpora import CORPORA
+
+    return (root or corpora_folder() / (CORPORA[name].folder or name)).expanduser().absolute()
+
+
+def there() -> dict[str, Path]:
+    """The manifests that lie under `corpora_folder`, by the name of the corpus (that of its folder, where unknown)."""
+    from pipelines.corpora import CORPORA
+
+    found = {path.parent.name: path for path in sorted(corpora_folder().glob("*/manifest.csv"))}
+    for name in CORPORA:
+        path = corpus_root(name, None) / CORPORA[name].manifest
+        if path.is_file():
+            found[name] = path
+    return found
+
+
 def corpus(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which corpus.", show_default=False)] = None,
     root: Annotated[
@@ -37,10 +56,10 @@ def corpus(
         listed = ", ".join(CORPORA)
         raise UsageError(f"{'which corpus?' if name is None else f'no corpus is called {name!r}'}; allowed: {listed}")
     found = CORPORA[name]
-    folder = (root or corpora_folder() / name).expanduser().absolute()
+    folder = corpus_root(name, root)
     print(f"{found.title}. {found.licence}", file=sys.stderr)
     reading = read_corpus(found, folder, say=lambda line: print(line, file=sys.stderr))
-    path = write_manifest(reading, folder)
+    path = write_manifest(reading, folder, found.manifest)
     speakers = len({row.speaker for row in reading.rows})
     print(f"{path}: {len(reading.rows):,} clips, {speakers} speakers, {', '.join(reading.classes)}")
     for where, reason in reading.refused[:10]:

@@ -11,6 +11,7 @@ from labeler.commands.export import export
 from labeler.commands.label import label
 from labeler.commands.relocate import relocate
 from labeler.commands.replay import replay
+from labeler.commands.reproduce import reproduce
 from labeler.commands.status import status
 from labeler.commands.worker import worker
 
@@ -21,5 +22,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.callback(invoke_without_command=True)(demo)
-for command in (label, worker, status, export, replay, corpus, relocate, doctor):
+for command in (label, worker, status, export, replay, reproduce, corpus, relocate, doctor):
     app.command()(command)

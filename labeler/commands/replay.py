@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from labeler.commands.corpus import corpora_folder
+from labeler.commands.corpus import corpora_folder, there
+from labeler.commands.documents import one_standard_output, progress_bar, put
 from labeler.commands.options import DEFAULT_WORKSPACE, Device, Workspace
 from labeler.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 STRATEGIES = "auto,margin,random,baseline:logreg+random"
 
@@ -62,8 +58,7 @@ def replay(
     """
     if corpus is None:
         raise UsageError("replay what? Give a manifest with labels or a corpus: earmark replay emodb")
-    if json_out == "-" and html_out == "-":
-        raise UsageError("--json - and --html - both want standard output; give one of them a file")
+    one_standard_output(json_out, html_out)
     from labeler.commands.setup import speech_model_at
     from pipelines.experiments.replay import ReplayOptions
     from pipelines.experiments.replay import replay as run
@@ -79,7 +74,7 @@ def replay(
         results=workspace / "replays",
         command=["earmark", *sys.argv[1:]],
     )
-    with _progress() as tick:
+    with progress_bar() as tick:
         read = read_corpus(
             _manifest(corpus),
             features=workspace / "features",
@@ -99,11 +94,13 @@ def _manifest(corpus: str) -> Path:
     given = Path(corpus).expanduser()
     if given.exists():
         return given
-    named = corpora_folder() / corpus / "manifest.csv"
-    if "/" not in corpus and named.is_file():
-        return named
-    there = ", ".join(sorted(path.parent.name for path in corpora_folder().glob("*/manifest.csv"))) or "none"
-    raise UsageError(f"{corpus} is neither a file or folder nor a corpus under {corpora_folder()} (there: {there})")
+    found = there()
+    if corpus not in found:
+        listed = ", ".join(found) or "none"
+        raise UsageError(
+            f"{corpus} is neither a file or folder nor a corpus under {corpora_folder()} (there: {listed})"
+        )
+    return found[corpus]
 
 
 def _strategies(text: str) -> list[str]:
@@ -131,37 +128,17 @@ def _folds(text: str) -> str:
     return text
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on standard error, one for each kind of work."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Reading", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
-
-
 def _write(document: dict[str, Any], json_out: str | None, html_out: str | None) -> None:
     import json
 
     if json_out is not None:
-        _put(json_out, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+        put(json_out, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     if html_out is not None:
         from pipelines.experiments.replay_page import page
 
-        _put(html_out, page(document))
+        put(html_out, page(document))
     if "-" not in (json_out, html_out):
         print("\n".join(lines(document)))
-
-
-def _put(where: str, text: str) -> None:
-    if where == "-":
-        sys.stdout.write(text)
-        return
-    path = Path(where).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
 
 
 def lines(document: dict[str, Any]) -> list[str]:

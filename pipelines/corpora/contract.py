@@ -44,7 +44,9 @@ class Corpus:
     """One official corpus.
 
     `clips` is the publisher's own count, against which a reading is checked. `read` takes the root folder and raises no
-    error for a bad file or line (they land in `refused`). `prepare` brings files that are not there yet.
+    error for a bad file or line (they land in `refused`). `prepare` brings files that are not there yet. `folder` is
+    what its folder is usually called, `manifest` the file that it is written to: corpora that share a folder differ in
+    it.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Corpus:
     clips: int
     read: Callable[[Path], Reading]
     prepare: Callable[[Path, Say], None] = _nothing_to_prepare
+    folder: str = ""
+    manifest: str = "manifest.csv"
 
 
 def read_corpus(corpus: Corpus, root: Path, say: Say = lambda line: None) -> Reading:
@@ -74,8 +78,8 @@ def read_corpus(corpus: Corpus, root: Path, say: Say = lambda line: None) -> Rea
     return reading
 
 
-def write_manifest(reading: Reading, root: Path) -> Path:
-    """Write `root/manifest.csv`: our columns, then the corpus's own. Rows whose sound is not there are left out.
+def write_manifest(reading: Reading, root: Path, name: str = "manifest.csv") -> Path:
+    """Write `root/name`: our columns, then the corpus's own. Rows whose sound is not there are left out.
 
     Raises:
         PipelineError: no row has sound, the folder cannot be written, or a manifest with other content is there.
@@ -95,7 +99,7 @@ def write_manifest(reading: Reading, root: Path) -> Path:
     for row in rows:
         cells = [getattr(row, name) for name in used] + [row.extra.get(name) for name in extra]
         writer.writerow(["" if cell is None else cell for cell in cells])
-    return _write(root / "manifest.csv", table.getvalue())
+    return _write(root / name, table.getvalue())
 
 
 def _write(path: Path, text: str) -> Path:

@@ -80,4 +80,5 @@ CREMAD = Corpus(
     obtain="clone https://github.com/CheyneyComputerScience/CREMA-D with git lfs",
     clips=7442,
     read=read,
+    folder="crema-d",
 )

@@ -126,6 +126,8 @@ def _corpus(name: str, clips: int, classes: Mapping[str, str]) -> Corpus:
         obtain="ask for it at https://sail.usc.edu/iemocap/, unpack IEMOCAP_full_release",
         clips=clips,
         read=partial(read, classes=classes),
+        folder="iemocap",
+        manifest=f"{name}.csv",
     )
 
 

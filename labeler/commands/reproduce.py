@@ -1,0 +1,168 @@
+"""`earmark reproduce`: the protocols of the two papers, for whoever holds their corpora."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labeler.commands.corpus import corpora_folder, corpus_root, there
+from labeler.commands.documents import one_standard_output, progress_bar, put
+from labeler.commands.options import DEFAULT_WORKSPACE, Device, Workspace
+from labeler.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.experiments.sslcl_corpus import Conversations
+
+Tick = Callable[[int, int, str], None]
+
+
+class Paper(StrEnum):
+    """Which paper: Pairwise-CL (arXiv 2406.07900) or SSLCL (arXiv 2310.16676)."""
+
+    pairwise_cl = "pairwise-cl"
+    sslcl = "sslcl"
+
+
+CORPUS = {Paper.pairwise_cl: "emodb", Paper.sslcl: "meld"}
+SEEDS = {Paper.pairwise_cl: 3, Paper.sslcl: 5}
+
+
+def reproduce(
+    paper: Annotated[Paper, typer.Argument(metavar="pairwise-cl|sslcl", help="Which paper.", show_default=False)],
+    corpus: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which corpus. [default: emodb for pairwise-cl, meld for sslcl]")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where it lies. [default: its folder under EARMARK_CORPORA]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes, to see that it runs; no result.")] = False,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Repeats. [default: 3 and 5]", show_default=False)
+    ] = None,
+    folds: Annotated[
+        str, typer.Option(metavar="speaker[:K]|session|K", help="How pairwise-cl divides the clips.")
+    ] = "speaker:5",
+    speech_model: Annotated[
+        str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder of pairwise-cl.")
+    ] = "facebook/wav2vec2-base",
+    text_encoder: Annotated[
+        str,
+        typer.Option(metavar="NAME|PATH|tf-idf", help="The text encoder of sslcl; auto takes what is here."),
+    ] = "auto",
+    device: Annotated[Device, typer.Option(metavar="auto|cpu|cuda", help="Where models train.")] = Device.auto,
+    json_out: Annotated[
+        str | None, typer.Option("--json", metavar="OUT", help="Write the document there; - is standard output.")
+    ] = None,
+    html_out: Annotated[
+        str | None, typer.Option("--html", metavar="OUT", help="Write a page with curves; - is standard output.")
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Run a paper's protocol beside the strongest plain baselines, and print its tables.
+
+    Finished pieces are kept in the workspace: a run that was stopped goes on. Progress goes to standard error.
+    """
+    one_standard_output(json_out, html_out)
+    name = corpus or CORPUS[paper]
+    source = _manifest(name, root) if paper is Paper.pairwise_cl else _dialogues(name, root)
+    from pipelines.torch_setup import choose_device
+
+    common = {
+        "seeds": seeds or SEEDS[paper],
+        "quick": quick,
+        "device": str(choose_device(device.value)),
+        "results": workspace / "reproductions" / paper.value,
+        "command": ["earmark", *sys.argv[1:]],
+    }
+    with progress_bar() as tick:
+        if paper is Paper.pairwise_cl:
+            document, text, page = _pairwise_cl(source, folds, speech_model, workspace, common, tick)
+        else:
+            document, text, page = _sslcl(name, source, text_encoder, workspace, common, tick)
+    import json
+
+    if json_out is not None:
+        put(json_out, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    if html_out is not None:
+        put(html_out, page())
+    if "-" not in (json_out, html_out):
+        print(text)
+
+
+Result = tuple[dict[str, Any], str, Callable[[], str]]
+
+
+def _pairwise_cl(
+    source: Path, folds: str, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick
+) -> Result:
+    from labeler.commands.setup import speech_model_at
+    from pipelines.experiments.pairwise_cl import PairwiseOptions, as_markdown
+    from pipelines.experiments.pairwise_cl import reproduce as run
+    from pipelines.experiments.pairwise_corpus import read_pairwise_corpus
+    from pipelines.experiments.pairwise_page import page
+
+    data = read_pairwise_corpus(
+        source,
+        features=workspace / "features",
+        speech_model=speech_model_at(speech_model),
+        device=common["device"],
+        progress=tick,
+    )
+    for notice in data.corpus.notices:
+        print(notice, file=sys.stderr)
+    document = run(data, PairwiseOptions(folds=folds, **common), progress=tick)
+    return document, as_markdown(document), lambda: page(document)
+
+
+def _sslcl(name: str, folder: Path, text_encoder: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
+    from pipelines.experiments.sslcl import SslclOptions
+    from pipelines.experiments.sslcl import reproduce as run
+    from pipelines.experiments.sslcl_corpus import read_conversations
+    from pipelines.experiments.sslcl_page import as_markdown, page
+
+    def read(task: str) -> Conversations:
+        found = read_conversations(
+            name, folder, task=task, text_encoder=text_encoder, cache=workspace / "features", progress=tick
+        )
+        for notice in found.notices:
+            print(notice, file=sys.stderr)
+        return found
+
+    document = run(read, SslclOptions(**common), progress=tick)
+    return document, as_markdown(document), lambda: page(document)
+
+
+def _dialogues(name: str, root: Path | None) -> Path:
+    """The folder of a corpus of conversations."""
+    from pipelines.corpora import CORPORA
+
+    able = [known for known in CORPORA if known == "meld" or known.startswith("iemocap")]
+    if name not in able:
+        raise UsageError(f"--corpus {name!r} holds no conversations; allowed for sslcl: {', '.join(able)}")
+    return corpus_root(name, root)
+
+
+def _manifest(name: str, root: Path | None) -> Path:
+    """A corpus's manifest, written from its official files where there is none yet; or any manifest, by its path."""
+    from pipelines.corpora import CORPORA, read_corpus, write_manifest
+
+    if root is None and Path(name).expanduser().is_file():
+        return Path(name).expanduser()
+    if root is None and name in (known := there()):
+        return known[name]
+    if name not in CORPORA:
+        raise UsageError(
+            f"--corpus {name!r} is no manifest, nothing under {corpora_folder()}, and no known corpus; "
+            f"allowed: {', '.join(CORPORA)}"
+        )
+    folder = corpus_root(name, root)
+    written = folder / CORPORA[name].manifest
+    if written.is_file():
+        return written
+    reading = read_corpus(CORPORA[name], folder, say=lambda line: print(line, file=sys.stderr))
+    return write_manifest(reading, folder, CORPORA[name].manifest)
