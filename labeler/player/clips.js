@@ -1,10 +1,10 @@
 // The next clips, with sound and picture already decoded, so that a key press only has to show one. A clip's memory is
-// given back two clips after its answer; the audio elements are used again.
+// given back two clips after its answer; the elements are used again, as browsers are slow to let go of them.
 function makeClips({uid, outbox, tabs, filled, sizeOfCache = 2}) {
   const AHEAD = 4, MOST = 8, QUEUE_LIMIT = 40;
   const ready = [];                                    // the next clips, loaded
   const past = [];                                     // the last answered ones, for a quick undo
-  const idle = [];                                     // audio elements without a clip
+  const idle = {audio: [], image: []};                 // elements without a clip
   const answeredAt = new Map();                        // clip -> when the server had its answer (Infinity: not yet)
   let current = null, filling = null, again = false, retry = 0, model = null;
 
@@ -29,7 +29,7 @@ function makeClips({uid, outbox, tabs, filled, sizeOfCache = 2}) {
 
   function sounding(blob) {
     return new Promise((done, failed) => {
-      const audio = idle.pop() || document.createElement('audio');
+      const audio = idle.audio.pop() || document.createElement('audio');
       audio.preload = 'auto';
       audio.oncanplaythrough = () => { audio.oncanplaythrough = audio.onerror = null; done(audio); };
       audio.onerror = () => {
@@ -42,7 +42,7 @@ function makeClips({uid, outbox, tabs, filled, sizeOfCache = 2}) {
   }
 
   async function pictured(blob) {
-    const image = new Image();
+    const image = idle.image.pop() || new Image();
     image.alt = '';
     image.draggable = false;
     image.src = URL.createObjectURL(blob);
@@ -76,9 +76,13 @@ function makeClips({uid, outbox, tabs, filled, sizeOfCache = 2}) {
       item.audio.pause();
       item.audio.removeAttribute('src');
       item.audio.load();
-      idle.push(item.audio);
+      idle.audio.push(item.audio);
     }
-    if (item.image) { URL.revokeObjectURL(item.image.src); item.image.removeAttribute('src'); }
+    if (item.image) {
+      URL.revokeObjectURL(item.image.src);
+      item.image.removeAttribute('src');
+      idle.image.push(item.image);
+    }
     item.audio = item.image = null;
   }
 
@@ -104,7 +108,7 @@ function makeClips({uid, outbox, tabs, filled, sizeOfCache = 2}) {
 
   async function fillOnce() {
     const asked = performance.now();
-    const offered = await ask(wanted() + tabs.count(), false);
+    const offered = await ask(Math.max(wanted(), holds().length) + tabs.count(), false);
     const free = offered.filter(({clip}) => !known(clip) && !((answeredAt.get(clip) ?? -1) > asked));
     const ours = free.filter(({clip}) => !tabs.elsewhere(clip));
     // All at once, shown in the queue's order.

@@ -1,7 +1,7 @@
 // The right column: how far, how fast, what the model knows, and the last answers with a way to take each back.
 function makeSide(root, {config, earmark, undo}) {
   const $ = (selector) => root.querySelector(selector);
-  const SHOWN = 6, PAUSE = 120000;
+  const SHOWN = 6, PAUSE = 120000, MEASURED_FROM = 10;
   const WORDS = {unsure: 'unsure', bad_audio: 'bad audio', skip: 'skipped'};
   const word = (entry) => entry.class || WORDS[entry.action] || entry.action;
   const {plural} = earmark;
@@ -50,9 +50,11 @@ function makeSide(root, {config, earmark, undo}) {
     const left = budget - standing;
     text('.ep-pace', budget && left <= 0 ? 'The budget is spent; you may go on.'
       : budget && speed ? `At this pace ${Math.max(1, Math.round(left / speed))} min to ${budget}` : '');
-    const last = status.curve[status.curve.length - 1];
+    // As on the Progress page: before that, it is mostly chance.
+    const missing = MEASURED_FROM - status.labels.evaluation;
+    const last = missing > 0 ? null : status.curve[status.curve.length - 1];
     const html = last ? `<b>${last.uar.toFixed(2)}</b> (${last.low.toFixed(2)} to ${last.high.toFixed(2)}) ${spark(status.curve)}`
-      : 'not known yet: it starts with answers on evaluation clips';
+      : missing > 0 ? `starts when ${MEASURED_FROM} evaluation clips are labelled: ${missing} to go` : 'not known yet';
     if ($('.ep-uar').dataset.shown !== html) { $('.ep-uar').innerHTML = html; $('.ep-uar').dataset.shown = html; }
     const {worker, model} = status;
     const knows = model ? `knows ${plural(model.labels, 'label', 'labels')}` : 'none yet';

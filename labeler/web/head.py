@@ -10,6 +10,10 @@ from collections.abc import Callable, Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+#: The browser itself sees to it that a page asks nobody but us, and that no other site puts it in a frame. Gradio and
+#: plotly build functions and styles at run time.
+POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; frame-ancestors 'self'"
+
 
 class Head:
     """ASGI middleware: `make()` is asked for each load of a page in `paths` and put before its `</head>`."""
@@ -45,6 +49,7 @@ class Head:
             headers = MutableHeaders(raw=start["headers"])
             headers["content-length"] = str(len(page))
             headers["cache-control"] = "no-store"
+            headers["content-security-policy"] = POLICY
             await send(start)
             await send({"type": "http.response.body", "body": page})
 

@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from conftest import READY, Running
+from chromium import READY, Running, press, saved, shown, stored
 from playwright.sync_api import Page, expect
 
-from db.labels import StandingAnswer, label_counts, standing
+from db.labels import label_counts, standing
 from labeler.service import Project
 
 pytestmark = pytest.mark.browser
 AUDIO = "document.querySelector('#earmark-player audio')"
-
-
-def shown(page: Page) -> str:
-    """The clip on the screen."""
-    return str(page.get_attribute("#earmark-player", "data-clip"))
-
-
-def press(page: Page, key: str) -> str:
-    """Press a key that moves on; returns the clip that was on the screen, once another one is."""
-    before = shown(page)
-    page.keyboard.press(key)
-    page.wait_for_function(
-        "before => { const player = document.querySelector('#earmark-player').dataset;"
-        " return player.clip !== before && ['playing', 'ready'].includes(player.state); }",
-        arg=before,
-    )
-    return before
-
-
-def saved(page: Page) -> None:
-    """Wait until the server has everything."""
-    expect(page.locator("#earmark-player")).to_have_attribute("data-unsaved", "0")
-
-
-def stored(project: Project) -> dict[str, StandingAnswer]:
-    return {answer.clip: answer for answer in standing(project.store)}
 
 
 def test_keys_label_each_clip_once_and_move_on(page: Page, project: Project) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import READY, Running, Watch
+from chromium import READY, Running, Watch, press, saved, shown, stored
 from playwright.sync_api import BrowserContext, Page, expect
-from test_browser_label import press, saved, shown, stored
 from workspaces import make_project
 
 from db.clips import clips, finish_scan

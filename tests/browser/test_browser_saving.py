@@ -7,9 +7,8 @@ import re
 from uuid import uuid4
 
 import pytest
-from conftest import READY, Running, Watch, open_label_page
+from chromium import READY, Running, Watch, open_label_page, press, saved, shown, stored
 from playwright.sync_api import BrowserContext, Page, Route, expect
-from test_browser_label import press, saved, shown, stored
 
 from db.labels import label_counts, standing
 from labeler import service

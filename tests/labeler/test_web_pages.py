@@ -34,6 +34,7 @@ def app(named: Project) -> Iterator[TestClient]:
 def test_each_page_carries_its_head_and_no_name_breaks_out_of_it(app: TestClient, named: Project, path: str) -> None:
     reply = app.get(path)
     assert (reply.status_code, reply.headers["cache-control"]) == (200, "no-store")
+    assert "default-src 'self'" in reply.headers["content-security-policy"]
     assert reply.headers["content-length"] == str(len(reply.content))
     assert page_key(named, "mara") in reply.text
     assert "<script>alert(1)" not in reply.text
