@@ -21,7 +21,7 @@ def tables(document: Document) -> list[Table]:
     comparison = [
         [
             one["loss"],
-            ", ".join(f"{e}: {v['baseline']}" for e, v in one["encoders"].items()),
+            ", ".join(f"{e}: {v['loss']} over {v['baseline']}" for e, v in one["encoders"].items()),
             _signed(one["macro_f1"], one["interval"]["macro_f1"]),
             _signed(one["weighted_f1"], one["interval"]["weighted_f1"]),
             _signed(one["macro_f1"], one["interval_seeds"]["macro_f1"]),
@@ -30,7 +30,7 @@ def tables(document: Document) -> list[Table]:
         ]
         for one in document["comparisons"]
     ]
-    head = ["loss", "best baseline on dev", "macro F1 (seeds and dialogues)", "weighted F1", "macro F1 (seeds only)"]
+    head = ["loss", "chosen on dev", "macro F1 (seeds and dialogues)", "weighted F1", "macro F1 (seeds only)"]
     out.append(("Over the best baseline, batch 8", [*head, "macro F1 by encoder", "pairs"], comparison))
     groups: dict[tuple[str, str, str, int], list[Mapping[str, Any]]] = {}
     for row in document["summary"]:
