@@ -16,7 +16,7 @@ from pipelines.errors import PipelineError
 
 from .layers import feature_sets
 from .lda import Array, softmax
-from .mixture import held_out_groups, log_likelihood, macro_recall, mix, rows_of, weights_from
+from .mixture import FLOOR, evidence, held_out_groups, macro_recall, mix, rows_of, weights_from
 from .normalisation import speaker_codes, standardise
 from .offsets import SpeakerOffsets
 from .pool import Floats, Indices, PoolFeatures, RoundModel
@@ -28,7 +28,6 @@ from .words import because
 COMPONENTS = 100
 MOST_UNLABELLED = 1200
 MOST_UNLABELLED_FOLD = 500
-FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class FastRound:
         fold, by_speaker = held_out_groups(y, self.speakers[rows])
         splits = rows_of(fold) if len(rows) >= 2 else []
         outs = [self._out_of_fold(m, rows, y, classes, splits) for m in self.members]
-        weights = weights_from([log_likelihood(out, y) if splits else 0.0 for out in outs])
+        weights = weights_from([evidence(out, y) if splits else 0.0 for out in outs])
         everything = np.arange(len(self.pool.clips))
         task = Task(rows, y, self._unlabelled(rows, MOST_UNLABELLED), classes)
         mixed = mix([m.predict(task, everything) for m in self.members], weights)

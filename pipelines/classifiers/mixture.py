@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from .lda import Array
 from .pool import Indices
+from .temperature import fit_temperature, scale
 
-SHARPNESS = 0.1
+SHARPNESS = 0.15
+FLOOR = 1e-4
 
 
 def held_out_groups(
@@ -47,9 +49,9 @@ def macro_recall(predicted: npt.NDArray[np.intp], y: npt.NDArray[np.intp], class
 
 
 def weights_from(evidence: Sequence[float]) -> Array:
-    """exp(0.1 * (evidence - best)), summing to 1: (M,) from each member's log likelihood of the labels, out of fold.
+    """exp(0.15 * (evidence - best)), summing to 1: (M,) from each member's `evidence`.
 
-    methods.md 5.9 takes exp(20 * UAR); the likelihood is as good with many labels and steadier with few, because it
+    methods.md 5.9 takes exp(20 * UAR). The likelihood is as good with many labels and steadier with few, because it
     moves with every label and not only where the best class changes (docs/results/fast_round.md).
     """
     values = np.asarray(evidence, float)
@@ -57,9 +59,15 @@ def weights_from(evidence: Sequence[float]) -> Array:
     return np.asarray(raised / raised.sum())
 
 
-def log_likelihood(probabilities: Array, y: npt.NDArray[np.intp]) -> float:
-    """Sum over the rows of log p(y), where no p counts as less than 0.01: one surprise must not decide."""
-    return float(np.log(np.maximum(probabilities[np.arange(len(y)), y], 0.01)).sum())
+def evidence(probabilities: Array, y: npt.NDArray[np.intp]) -> float:
+    """Log likelihood of the labels y (L,) under out-of-fold probabilities (L, C), after scaling them by temperature.
+
+    Scaled, so that a member is not preferred for being less sure of itself; no p counts as less than 0.01, so that one
+    surprise does not decide.
+    """
+    logs = np.log(np.maximum(probabilities, FLOOR))
+    scaled = scale(logs, fit_temperature(logs, y, prior=20.0))
+    return float(np.log(np.maximum(scaled[np.arange(len(y)), y], 0.01)).sum())
 
 
 def mix(members: Sequence[Array], weights: Array) -> Array:
