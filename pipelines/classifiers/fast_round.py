@@ -16,10 +16,10 @@ from pipelines.errors import PipelineError
 
 from .layers import feature_sets
 from .lda import Array, softmax
-from .mixture import FLOOR, evidence, held_out_groups, macro_recall, mix, rows_of, weights_from
+from .mixture import FLOOR, CrossValidated, evidence, held_out_groups, macro_recall, mix, rows_of, weights_from
 from .normalisation import speaker_codes, standardise
 from .offsets import SpeakerOffsets
-from .pool import Floats, Indices, PoolFeatures, RoundModel
+from .pool import Extra, Floats, Indices, PoolFeatures, RoundModel
 from .projection import principal_components
 from .self_training import Task, self_train
 from .temperature import fit_temperature, scale
@@ -65,11 +65,13 @@ class FastRound:
     """A pool, with everything that does not depend on labels made once: `fit` after each label takes little.
 
     fit_rows: the clips that may shape components and self-training (never evaluation clips). seed: which of the clips
-    are learnt from without labels where there are more than 1,200.
+    are learnt from without labels where there are more than 1,200. extra: what a slow round adds to the mixture.
     """
 
-    def __init__(self, pool: PoolFeatures, fit_rows: npt.NDArray[np.integer], seed: int = 0) -> None:
-        self.pool, self.seed = pool, seed
+    def __init__(
+        self, pool: PoolFeatures, fit_rows: npt.NDArray[np.integer], seed: int = 0, extra: Extra | None = None
+    ) -> None:
+        self.pool, self.seed, self.extra = pool, seed, extra
         self.fit_rows: Indices = np.unique(np.asarray(fit_rows, np.intp))
         self.shuffled: Indices = np.random.default_rng(seed).permutation(self.fit_rows)
         self.speakers = speaker_codes(pool.speakers)
@@ -106,6 +108,20 @@ class FastRound:
             for title, shares in self.sets.items()
         }
 
+    def cross_validate(
+        self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int
+    ) -> CrossValidated:
+        """What the mixture says of each label when its speaker (or, without speakers, its fold) is held out.
+
+        `extra` has no part in it: whoever made that has to show what it is worth by the same `splits`.
+        """
+        rows, y = self._checked(np.asarray(labelled), np.asarray(y), classes)
+        fold, by_speaker = held_out_groups(y, self.speakers[rows])
+        splits = rows_of(fold) if len(rows) >= 2 else []
+        outs = [self._out_of_fold(m, rows, y, classes, splits) for m in self.members]
+        weights = weights_from([evidence(out, y) if splits else 0.0 for out in outs])
+        return CrossValidated(outs, weights, splits, by_speaker)
+
     def fit(self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int) -> RoundModel:
         """Learn from `labelled` (rows of the pool, at least one) with classes `y` in 0..classes-1.
 
@@ -113,21 +129,22 @@ class FastRound:
         one out of range.
         """
         rows, y = self._checked(np.asarray(labelled), np.asarray(y), classes)
-        fold, by_speaker = held_out_groups(y, self.speakers[rows])
-        splits = rows_of(fold) if len(rows) >= 2 else []
-        outs = [self._out_of_fold(m, rows, y, classes, splits) for m in self.members]
-        weights = weights_from([evidence(out, y) if splits else 0.0 for out in outs])
+        found = self.cross_validate(rows, y, classes)
+        outs, weights, splits = found.members, found.weights, found.splits
         everything = np.arange(len(self.pool.clips))
         task = Task(rows, y, self._unlabelled(rows, MOST_UNLABELLED), classes)
         mixed = mix([m.predict(task, everything) for m in self.members], weights)
-        out = mix(outs, weights)
+        if self.extra is not None and self.extra.probabilities.shape[1] == classes:
+            mixed = (1 - self.extra.share) * mixed + self.extra.share * self.extra.probabilities
+        out = found.mixed
         temperature = self._temperature(out, y, splits)
         probabilities = with_unseen(scale(np.log(np.maximum(mixed, FLOOR)), temperature), y, classes)
         details = self._details(weights)
         details |= {
             "cross_validated": bool(splits),
             "cv_uar": macro_recall(out.argmax(axis=1), y, classes) if splits else None,
-            "cv_by_speaker": by_speaker,
+            "cv_by_speaker": found.by_speaker,
+            "extra": None if self.extra is None else {"name": self.extra.name, "share": self.extra.share},
             "temperature": temperature,
         }
         for member, single in zip(details["members"], outs, strict=True):
@@ -150,7 +167,7 @@ class FastRound:
 
     def _unlabelled(self, labelled: Indices, most: int, hidden_speakers: Indices | None = None) -> Indices:
         """At most so many clips to learn from without labels: at random, and the same ones in every round."""
-        usable = ~np.isin(self.shuffled, labelled)
+        usable = np.isin(self.shuffled, self.fit_rows) & ~np.isin(self.shuffled, labelled)
         if hidden_speakers is not None:
             usable &= ~np.isin(self.speakers[self.shuffled], hidden_speakers)
         return self.shuffled[usable][:most]

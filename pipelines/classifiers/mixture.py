@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,21 @@ from .temperature import fit_temperature, scale
 
 SHARPNESS = 0.15
 FLOOR = 1e-4
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """Out-of-fold probabilities (L, C) of each member, their weights (M,), and (training, held-out) positions."""
+
+    members: list[Array]
+    weights: Array
+    splits: list[tuple[Indices, Indices]]
+    by_speaker: bool
+
+    @property
+    def mixed(self) -> Array:
+        """The mixture's out-of-fold probabilities (L, C)."""
+        return mix(self.members, self.weights)
 
 
 def held_out_groups(

@@ -51,3 +51,13 @@ class RoundModel:
     components: Floats
     because: str
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A model from outside the fast round, such as fine-tuned encoders: probabilities float (n, C) of every clip of the
+    pool, and the share of the mixture that cross-validation gave it. It says the same until it is made anew."""
+
+    name: str
+    share: float
+    probabilities: npt.NDArray[np.float32]

@@ -9,6 +9,8 @@ from typing import Any
 def because(details: Mapping[str, Any]) -> str:
     """One or two sentences from a round's `details` (see `FastRound.fit`)."""
     first = _normalisation(details)
+    if extra := details.get("extra"):
+        first = f"{extra['name'].capitalize()} carry {100 * extra['share']:.0f} % of the weight. {first}"
     features: Mapping[str, float] = details["features"]
     title = max(features, key=lambda name: features[name])
     if len(features) > 1 and details["cross_validated"]:
