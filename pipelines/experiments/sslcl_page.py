@@ -40,6 +40,13 @@ def tables(document: Document) -> list[Table]:
         title += f", {subset} subset" if subset != "all" else ""
         names = classes if task == "emotion" else list(rows[0]["f1"])
         out.append((title, ["loss", "rate", "seeds", "dev", "macro F1", "weighted F1", *names], _scores(rows, names)))
+    tried = [
+        [row["loss"], row["encoder"], str(row["batch"]), row["task"], row["subset"], f"{row['rate']:.2g}"]
+        + [f"{row[key]:.2f}" for key in ("dev", "macro_f1", "weighted_f1")]
+        for row in document["tuning"]
+    ]
+    head = ["loss", "encoder", "batch", "task", "subset", "rate", "dev", "macro F1", "weighted F1"]
+    out.append(("Every learning rate tried, first seed", head, tried))
     out.append(("Between batch sizes", ["loss", "encoder", "batches", "macro F1", "weighted F1"], _spread(document)))
     out.append(("Cost", ["loss", "encoder", "batch", "CPU s", "ms a step", "ms a dialogue", "MB", "closest labels"],
                 [_cost(row) for row in document["summary"] if row["task"] == "emotion" and row["subset"] == "all"],
