@@ -67,7 +67,9 @@ class ProgressReader:
             "worker": self._worker(),
             "ingest": self._ingest(known),
             "alignment": [_noted(item) for item in artefacts(store, "alignment")],
-            "pretraining": [_noted(item) for item in artefacts(store, "pretraining")],
+            "pretraining": [
+                _noted(item) for kind in ("pretraining", "slow_round") for item in artefacts(store, kind)[-1:]
+            ],
         }
 
     def labels(self) -> tuple[object, dict[str, str]]:

@@ -15,6 +15,7 @@ from pipelines.errors import PipelineError
 from pipelines.features import FeatureStore
 from pipelines.worker.control import Control
 from pipelines.worker.curve import Curve
+from pipelines.worker.encoding import Encoding
 from pipelines.worker.extract import Extraction
 from pipelines.worker.heart import Heart, Progress
 from pipelines.worker.ingest import Ingest
@@ -60,6 +61,7 @@ class Context:
         self.learning = Learning()
         self.curve = Curve()
         self.control = Control()
+        self.encoding = Encoding()
         self.published = 0
         """Grows with every round that this worker publishes; the curve then wants a point for it."""
         self.failures: dict[str, Failure] = {}

@@ -98,6 +98,10 @@ class Learning:
         elif (bad := frozenset(context.known.bad & self._pool.rows.keys())) != self._pool.left_out:
             self._pool.leave_out(bad)
 
+    def reconsider(self) -> None:
+        """A slow round has ended: what it adds may have changed."""
+        self._state = ()
+
     def _facts(self, context: Context) -> list[Fact]:
         """Clips that take part: with all features, drawn for one side, and understandable."""
         known, bad = context.known.clips, context.known.bad
@@ -110,7 +114,11 @@ class Learning:
         ]
 
     def _setup(self, context: Context) -> tuple[object, ...]:
-        return (context.settings.seed, *(view.key for view in context.extraction.views.get(context)))
+        from pipelines.worker import slow_round  # which builds on this module
+
+        tuned = slow_round.in_use(context)
+        views = (view.key for view in context.extraction.views.get(context))
+        return (context.settings.seed, *views, *([] if tuned is None else [tuned.key]))
 
     def _is_stale(self, context: Context, pool: Learned, facts: list[Fact], whole: bool) -> bool:
         if pool.setup != self._setup(context):
@@ -128,12 +136,15 @@ class Learning:
 
     def _make(self, context: Context, facts: list[Fact]) -> Learned:
         from pipelines.classifiers import FastRound, PoolFeatures
+        from pipelines.worker import slow_round
 
         began = time.monotonic()
         clips = [clip for clip, _, _ in facts]
         blocks = context.memory.blocks(context.extraction.views.get(context), clips)
         features = PoolFeatures(clips, blocks, [speaker for _, speaker, _ in facts])
-        fast = FastRound(features, _fit_rows(facts), context.settings.seed)
+        tuned = slow_round.in_use(context)
+        extra = None if tuned is None else slow_round.extra(context, tuned, clips)
+        fast = FastRound(features, _fit_rows(facts), context.settings.seed, extra)
         fast.pool.blocks = {}  # only the components are needed from here on
         LOG.info("pool of %d clips, made in %.2f s", len(clips), time.monotonic() - began)
         return Learned(fast, clips, {clip: row for row, clip in enumerate(clips)}, facts, self._setup(context))

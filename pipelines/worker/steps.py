@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pipelines.worker import curve, extract, fast_round, ingest, start, views
+from pipelines.worker import curve, extract, fast_round, ingest, pretrain, slow_round, start, views
 from pipelines.worker.step import Step
 
-STEPS: tuple[Step, ...] = (fast_round.STEP, start.STEP, curve.STEP, ingest.STEP, views.STEP, extract.STEP)
+STEPS: tuple[Step, ...] = (
+    fast_round.STEP,
+    start.STEP,
+    curve.STEP,
+    ingest.STEP,
+    views.STEP,
+    extract.STEP,
+    pretrain.STEP,
+    slow_round.STEP,
+)

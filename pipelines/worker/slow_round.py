@@ -1,0 +1,227 @@
+"""The slow round: encoders fine-tuned on the labels, and used only where cross-validation says that they help.
+
+For each held-out group of speakers the encoders are fine-tuned on the other labels; what they say of the held-out ones
+is mixed with what the fast round says of them without these speakers. Only if the mixture is better, by more than the
+differences vary, is a model of all labels added to the fast round, at the share that did best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from db.rounds import Artefact, artefacts, put_artefact
+from pipelines.worker import pretrain
+from pipelines.worker.encoding import device
+from pipelines.worker.learning import Learned, fingerprint
+from pipelines.worker.log import LOG
+from pipelines.worker.step import Step
+
+if TYPE_CHECKING:
+    from pipelines.classifiers import Extra
+    from pipelines.encoders import MultiViewEncoder
+    from pipelines.fine_tuning import FineTuned, Tuning
+    from pipelines.worker.context import Context
+
+KIND = "slow_round"
+FEWEST = 3
+"""Labels a class, on average, before fine-tuning is tried."""
+AGAIN = 1.3
+"""It is tried again when there are so many times as many labels."""
+SHARES = (0.25, 0.5, 0.75)
+Array = npt.NDArray[np.float64]
+LOSSES = {"ce": "balanced_ce", "sslcl": "balanced_ce+sslcl"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What cross-validation says: UAR without and with, and the share of the fine-tuned encoders, 0 for no use."""
+
+    without: float
+    with_: float
+    share: float
+
+
+def verdict(fast: Array, tuned: Array, y: npt.NDArray[np.intp], classes: int) -> Verdict:
+    """Compare out-of-fold probabilities (L, C) of the fast round with mixtures of both.
+
+    The share with the best likelihood is used when it raises the likelihood by more than one standard error of the
+    paired differences, and UAR is not lower.
+    """
+    from pipelines.evaluation.uar import uar
+
+    rows = np.arange(len(y))
+
+    def likelihood(p: Array) -> Array:
+        return np.asarray(np.log(np.maximum(p[rows, y], 0.01)))
+
+    base = likelihood(fast)
+    without = uar(y, fast.argmax(axis=1), classes)
+    mixtures = {share: (1 - share) * fast + share * tuned for share in SHARES}
+    share = max(SHARES, key=lambda one: float(likelihood(mixtures[one]).sum()))
+    gained = likelihood(mixtures[share]) - base
+    error = gained.std(ddof=1) * np.sqrt(len(y)) if len(y) > 1 else np.inf
+    with_ = uar(y, mixtures[share].argmax(axis=1), classes)
+    return Verdict(without, with_, share if gained.sum() > error and with_ >= without else 0.0)
+
+
+def _labels(context: Context, pool: Learned) -> list[tuple[str, str]]:
+    classes = set(context.settings.classes)
+    return [(clip, klass) for clip, klass, _ in context.known.labels if clip in pool.rows and klass in classes]
+
+
+def _tried(context: Context, setup: str) -> Artefact | None:
+    return next((one for one in reversed(artefacts(context.store, KIND)) if one.details.get("setup") == setup), None)
+
+
+def _setup(context: Context, encoders: Artefact) -> str:
+    return fingerprint([encoders.key, context.settings.classes, context.settings.fine_tuning_loss])
+
+
+def due(context: Context) -> bool:
+    """Whether there are pre-trained encoders, and labels enough that were not tried."""
+    if context.settings.pretraining == "none" or (pool := context.learning.pool(context)) is None:
+        return False
+    encoders = pretrain.newest(context)
+    if encoders is None:
+        return False
+    labels = _labels(context, pool)
+    if len(labels) < FEWEST * len(context.settings.classes) or len({klass for _, klass in labels}) < 2:
+        return False
+    before = _tried(context, _setup(context, encoders))
+    if before is None or len(labels) >= AGAIN * before.details["labels"]:
+        return True
+    return bool(before.details["share"]) and len(pool.clips) > before.details["clips"]  # it knows nothing of new clips
+
+
+def do(context: Context) -> None:
+    """Cross-validate, decide, and where it helps train on all labels. Each model goes on from its checkpoint."""
+    from pipelines import checkpoints
+    from pipelines.pairwise_cl import load_encoders
+
+    pool, encoders = context.learning.pool(context), pretrain.newest(context)
+    if pool is None or encoders is None:
+        return
+    labels = _labels(context, pool)
+    settings, classes = context.settings, len(context.settings.classes)
+    setup = _setup(context, encoders)
+    rows = np.array([pool.rows[clip] for clip, _ in labels], np.intp)
+    y = np.array([settings.classes.index(klass) for _, klass in labels], np.intp)
+    model, _ = load_encoders(context.workspace / encoders.path)
+    cross = pool.fast.cross_validate(rows, y, classes)
+    context.breathe()
+    total = len(cross.splits) + 1
+    tuned = np.full((len(y), classes), 1.0 / classes)
+    for number, (kept, held) in enumerate(cross.splits):
+        if len(np.unique(y[kept])) >= 2:
+            one = _fine_tune(context, pool, model, rows[kept], y[kept], f"fold {number + 1}", (number, total))
+            tuned[held] = one.probabilities[rows[held]]
+    found = verdict(cross.mixed, tuned, y, classes)
+    details: dict[str, Any] = {
+        "setup": setup,
+        "labels": len(labels),
+        "clips": len(pool.clips),
+        "without": found.without,
+        "with": found.with_,
+        "share": found.share,
+        "loss": settings.fine_tuning_loss,
+        "about": _words(found, len(labels), cross.by_speaker),
+    }
+    key = fingerprint([setup, *labels])
+    path = context.workspace / "models" / f"fine-tuned-{key}.safetensors"
+    if found.share:
+        import torch
+
+        whole = _fine_tune(context, pool, model, rows, y, "all labels", (total - 1, total))
+        tensors = {
+            "embeddings": torch.from_numpy(whole.embeddings).half(),
+            "probabilities": torch.from_numpy(whole.probabilities),
+        }
+        checkpoints.write(path, tensors, {"clips": pool.clips, "classes": list(settings.classes)})
+        details["label_embeddings_cosine"] = whole.closeness
+    put_artefact(context.store, KIND, key, str(path.relative_to(context.workspace)), details)
+    for part in path.parent.glob("fine-tuning-*.part"):
+        part.unlink(missing_ok=True)
+    context.learning.reconsider()
+    context.encoding.forget()
+    LOG.info("%s", details["about"])
+
+
+def _fine_tune(
+    context: Context,
+    pool: Learned,
+    model: MultiViewEncoder,
+    rows: npt.NDArray[np.intp],
+    y: npt.NDArray[np.intp],
+    what: str,
+    place: tuple[int, int],
+) -> FineTuned:
+    from pipelines.fine_tuning import fine_tune
+
+    def report(step: int, steps: int, _loss: float) -> None:
+        context.progress.step = f"fine-tuning encoders, {what}"
+        context.report(place[0] * steps + step, place[1] * steps)
+
+    def breathe() -> bool:
+        context.breathe()
+        return False
+
+    found = fine_tune(
+        context.encoding.inputs(context, pool),
+        model,
+        rows,
+        y,
+        len(context.settings.classes),
+        _tuning(context),
+        seed=context.settings.seed,
+        device=device(context),
+        checkpoint=context.workspace / "models" / f"fine-tuning-{what.replace(' ', '-')}.part",
+        on_step=report,
+        should_yield=breathe,
+        identity=pool.clips,
+    )
+    assert found is not None  # it gives way by breathing, never by leaving
+    return found
+
+
+def _tuning(context: Context) -> Tuning:
+    from pipelines.fine_tuning import Tuning
+
+    loss = context.settings.fine_tuning_loss
+    return Tuning(loss=LOSSES.get(loss, loss), heads="joint" if "sslcl" in loss else "views")
+
+
+def _words(found: Verdict, labels: int, by_speaker: bool) -> str:
+    over = "speakers" if by_speaker else "clips"
+    figures = f"cross-validated over {over} on {labels} labels, UAR {found.with_:.2f} with, {found.without:.2f} without"
+    if found.share:
+        return f"Fine-tuned encoders are in use, at {100 * found.share:.0f} % of the weight: {figures}."
+    return f"Fine-tuned encoders are not in use, because they are not clearly better: {figures}."
+
+
+def in_use(context: Context) -> Artefact | None:
+    """The newest slow round, where cross-validation found a use for it; None otherwise."""
+    encoders = None if context.settings.pretraining == "none" else pretrain.newest(context)
+    made = None if encoders is None else _tried(context, _setup(context, encoders))
+    return made if made is not None and made.details["share"] else None
+
+
+def extra(context: Context, made: Artefact, clips: list[str]) -> Extra | None:
+    """What it adds to a pool of these clips; None where its file is gone, or a clip of the pool is not in it."""
+    from pipelines import checkpoints
+    from pipelines.classifiers import Extra
+
+    found = checkpoints.read(context.workspace / made.path)
+    if found is None or found[1]["classes"] != list(context.settings.classes):
+        return None
+    place = {clip: row for row, clip in enumerate(found[1]["clips"])}
+    if any(clip not in place for clip in clips):
+        return None
+    values = found[0]["probabilities"].numpy()[[place[clip] for clip in clips]]
+    return Extra("fine-tuned encoders", float(made.details["share"]), values)
+
+
+STEP = Step("slow_round", "fine-tuning encoders on the labels", due, do)
