@@ -8,7 +8,7 @@ import gradio as gr
 
 PLAYER = Path(__file__).parent.parent / "player"
 #: One function body for the browser: each file may use what those before it define.
-SCRIPTS = ("tabs.js", "clips.js", "side.js", "player.js")
+SCRIPTS = ("tabs.js", "clips.js", "side.js", "player.js", "sound.js", "answering.js", "keys.js", "start.js")
 
 
 def build() -> None:
