@@ -107,44 +107,77 @@ def standardised(
     `pool`: statistics of `fit_rows`. `speaker`: each speaker's own (of all its clips, without labels), shrunk towards
     the pool's as if the pool had given `prior` clips more; clips of unknown speakers (-1) get the pool's.
     """
-    groups: list[tuple[Indices, Indices]] = []  # rows whose statistics count, rows that they are applied to
-    if normalise == "pool":
-        groups = [(fit_rows, np.arange(len(inputs)))]
-    else:
+    statistics = Statistics(normalise, prior)
+    fit = np.zeros(len(inputs), bool)
+    fit[fit_rows] = True
+    statistics.add(inputs, speakers, fit)
+    return statistics.apply(inputs, speakers)
+
+
+@dataclass
+class _Sums:
+    clips: int = 0
+    values: int = 0
+    total: Any = 0.0
+    squares: Any = 0.0
+
+    def add(self, total: Array, squares: Array, values: int) -> None:
+        self.clips, self.values = self.clips + 1, self.values + values
+        self.total, self.squares = self.total + total, self.squares + squares
+
+    def moments(self) -> tuple[Array, Array]:
+        mean = np.asarray(self.total) / max(1, self.values)
+        return mean, np.maximum(np.asarray(self.squares) / max(1, self.values) - mean**2, 0.0)
+
+
+class Statistics:
+    """Means and deviations of one view, of the pool and of each speaker; clips can be added a few at a time."""
+
+    def __init__(self, normalise: Normalise, prior: float = 0.0) -> None:
+        self.normalise, self.prior = normalise, prior
+        self._pool = _Sums()
+        self._speakers: dict[int, _Sums] = {}
+
+    def add(self, inputs: ViewInputs, speakers: npt.NDArray[np.intp], fit: npt.NDArray[np.bool_]) -> None:
+        """Count these clips: those with `fit` in the pool, all in their speaker."""
+        for row, speaker in enumerate(speakers):
+            counted = [self._pool] if fit[row] else []
+            if self.normalise == "speaker" and speaker >= 0:
+                counted.append(self._speakers.setdefault(int(speaker), _Sums()))
+            if counted:
+                sums = _sums_of(inputs, row)
+                for one in counted:
+                    one.add(*sums)
+
+    def apply(self, inputs: ViewInputs, speakers: npt.NDArray[np.intp]) -> ViewInputs:
+        """Normalised inputs, float16; zero beyond a clip's end."""
+        values = np.zeros(inputs.values.shape, np.float16)
         for speaker in np.unique(speakers):
-            rows = np.flatnonzero(speakers == speaker)
-            groups.append((rows if speaker >= 0 else fit_rows, rows))
-    pool_mean, pool_variance, _ = _moments(inputs, fit_rows)
-    values = np.zeros(inputs.values.shape, np.float16)
-    for of, to in groups:
-        mean, variance, n = _moments(inputs, of)
-        share = 1.0 if normalise == "pool" or prior == 0 else n / (n + prior)
-        mean = share * mean + (1 - share) * pool_mean
-        variance = share * variance + (1 - share) * pool_variance
-        deviation = np.sqrt(np.where(variance <= 1e-12 * (1 + mean**2), np.inf, variance))
-        for row in to:  # one clip at a time: the double-precision copy stays small
-            values[row] = np.clip((inputs.values[row] - mean) / deviation, -CLIP, CLIP)
-            if inputs.lengths is not None:
-                values[row, inputs.lengths[row] :] = 0
-    return ViewInputs(inputs.view, values, inputs.lengths)
+            mean, deviation = self._of(int(speaker))
+            for row in np.flatnonzero(speakers == speaker):  # one clip at a time: the double-precision copy stays small
+                values[row] = np.clip((inputs.values[row] - mean) / deviation, -CLIP, CLIP)
+                if inputs.lengths is not None:
+                    values[row, inputs.lengths[row] :] = 0
+        return ViewInputs(inputs.view, values, inputs.lengths)
+
+    def _of(self, speaker: int) -> tuple[Array, Array]:
+        mean, variance = self._pool.moments()
+        own = self._speakers.get(speaker)
+        if own is not None:
+            share = own.clips / (own.clips + self.prior)
+            own_mean, own_variance = own.moments()
+            mean = share * own_mean + (1 - share) * mean
+            variance = share * own_variance + (1 - share) * variance
+        flat = variance <= 1e-12 * (1 + mean**2)
+        return mean.astype(np.float32), np.sqrt(np.where(flat, np.inf, variance)).astype(np.float32)
 
 
-def _moments(inputs: ViewInputs, rows: Indices) -> tuple[Array, Array, int]:
-    """Mean and variance over clips and time, shaped to broadcast over one clip; and the number of clips."""
-    total, squares, count = 0.0, 0.0, 0
-    for row in rows:
-        x = inputs.values[row].astype(np.float64)
-        if inputs.lengths is not None:
-            x = x[: inputs.lengths[row]]
-        if inputs.view == "wav2vec2":  # (layers, segments, D): over segments
-            total, squares, count = (
-                total + x.sum(1, keepdims=True),
-                squares + (x**2).sum(1, keepdims=True),
-                count + x.shape[1],
-            )
-        elif inputs.view == "mel":
-            total, squares, count = total + x.sum(0), squares + (x**2).sum(0), count + len(x)
-        else:
-            total, squares, count = total + x, squares + x**2, count + 1
-    mean = np.asarray(total) / max(1, count)
-    return mean, np.maximum(np.asarray(squares) / max(1, count) - mean**2, 0.0), len(rows)
+def _sums_of(inputs: ViewInputs, row: int) -> tuple[Array, Array, int]:
+    """Sum and sum of squares over time, shaped to broadcast over the clip, and the number of values summed."""
+    x = inputs.values[row].astype(np.float64)
+    if inputs.view == "wav2vec2":  # (layers, segments, D): over segments
+        return x.sum(1, keepdims=True), (x**2).sum(1, keepdims=True), x.shape[1]
+    if inputs.lengths is not None:
+        x = x[: inputs.lengths[row]]
+        return x.sum(0), (x**2).sum(0), len(x)
+    return x, x**2, 1

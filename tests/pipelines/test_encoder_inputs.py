@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_views import features
 
-from pipelines.encoder_inputs import CLIP, ViewInputs, prepare, stack, standardised
+from pipelines.encoder_inputs import CLIP, Statistics, ViewInputs, prepare, stack, standardised
 from pipelines.errors import PipelineError
 
 
@@ -77,6 +77,17 @@ def test_unknown_speakers_get_the_pool_and_flat_columns_become_nought() -> None:
     pool = standardised(ViewInputs("egemaps", x), np.zeros(6, np.intp), np.arange(6), "pool")
     np.testing.assert_array_equal(done.values[[0, 1, 5]], pool.values[[0, 1, 5]])
     assert not done.values[:, 3].any()
+
+
+def test_clips_can_be_counted_a_few_at_a_time() -> None:
+    views, speakers, _ = features()
+    raw = stack("egemaps", views["egemaps"])
+    fit = np.arange(72) < 50
+    pieces = Statistics("speaker", prior=4.0)
+    for some in (slice(0, 30), slice(30, 72)):
+        pieces.add(ViewInputs("egemaps", raw.values[some]), speakers[some], fit[some])
+    at_once = standardised(raw, speakers, np.arange(50), "speaker", prior=4.0)
+    np.testing.assert_array_equal(pieces.apply(raw, speakers).values, at_once.values)
 
 
 def test_a_view_without_an_encoder_is_refused() -> None:
