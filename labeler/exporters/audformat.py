@@ -10,15 +10,16 @@ Tables (index `file`, or `file, start, end` when any clip is a part of a longer 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from db.clips import Clip
-from db.engine import Store
 from labeler.exporters.base import Tick
-from labeler.exporters.media import Media, locate_all
+from labeler.exporters.media import Media
 from labeler.exporters.rows import FIXED, PREDICTION, Kind, Row, Rows
 from labeler.exporters.targets import made_folder
 
@@ -61,14 +62,17 @@ class Audformat:
     def made(self, path: Path) -> bool:
         return made_folder(path, self.name)
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
         import audformat
 
-        media = locate_all(store, rows.used_clips)
         names = _file_names(media)
+        made: set[str] = set()
         for done, (file, source) in enumerate(sorted(_recordings(media, names).items()), 1):
-            (target / file).parent.mkdir(parents=True, exist_ok=True)
-            (target / file).write_bytes(source.read_bytes())
+            folder = os.path.dirname(f"{target}/{file}")
+            if folder not in made:
+                made.add(folder)
+                os.makedirs(folder, exist_ok=True)
+            shutil.copyfile(source, f"{target}/{file}")
             tick(done * len(rows) // (len(media) + 1), len(rows))
 
         database = audformat.Database(
@@ -84,7 +88,7 @@ class Audformat:
         tick(len(rows), len(rows))
 
 
-def _file_names(media: dict[str, Media]) -> dict[str, str]:
+def _file_names(media: Mapping[str, Media]) -> dict[str, str]:
     """clip id -> path in the database: the clip's own relative path, or its id where that path would not travel."""
     many = len({item.clip.source for item in media.values()}) > 1
     out = {}
@@ -92,11 +96,11 @@ def _file_names(media: dict[str, Media]) -> dict[str, str]:
         path = f"source{item.clip.source}/{item.clip.path}" if many else item.clip.path
         parts = PurePosixPath(path).parts
         portable = "\\" not in path and not path.startswith("/") and ".." not in parts and path.isprintable()
-        out[clip] = str(PurePosixPath(path)) if portable else f"renamed/{clip}{item.file.suffix.lower()}"
+        out[clip] = str(PurePosixPath(path)) if portable else f"renamed/{clip}{os.path.splitext(item.file)[1].lower()}"
     return out
 
 
-def _recordings(media: dict[str, Media], names: dict[str, str]) -> dict[str, Path]:
+def _recordings(media: Mapping[str, Media], names: dict[str, str]) -> dict[str, str]:
     """path in the database -> the recording to copy there (several clips may be parts of one)."""
     return {names[clip]: item.file for clip, item in media.items()}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from db.engine import Store
+from labeler.exporters.media import Media
 from labeler.exporters.rows import LeftOut, Rows
 
 Tick = Callable[[int, int], None]
@@ -37,8 +37,11 @@ class Exporter(Protocol):
     def made(self, path: Path) -> bool:
         """Whether `path` is an earlier export of this format, which a new one may replace."""
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
-        """Write to `target`: a file that does not exist yet, or an empty folder. The bytes depend only on the store."""
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
+        """Write to `target`: a file that does not exist yet, or an empty folder. The bytes depend only on the store.
+
+        `media` has the audio of every used clip, by clip id, when the format copies audio; else it is empty.
+        """
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from db.engine import Store
 from labeler.exporters.base import Tick
+from labeler.exporters.media import Media
 from labeler.exporters.rows import FIXED, Rows
 
 
@@ -33,7 +33,7 @@ class Csv:
     def made(self, path: Path) -> bool:
         return made_by_first_line(path, ",".join(f'"{column}"' for column in FIXED))
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
         with target.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
             writer.writerow(rows.columns)

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from db.engine import Store
 from labeler.exporters.base import Tick
-from labeler.exporters.media import Media, locate_all
+from labeler.exporters.media import Media
 from labeler.exporters.parquet import arrow_type
 from labeler.exporters.rows import PREDICTION, Row, Rows
 from labeler.exporters.targets import made_folder
@@ -49,8 +48,7 @@ class HuggingFace:
     def made(self, path: Path) -> bool:
         return made_folder(path, self.name)
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
-        media = locate_all(store, rows.used_clips)
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
         columns = {_column(name): kind for name, kind in rows.columns.items()}
         writers: dict[str, _Split] = {}
         try:
@@ -87,6 +85,7 @@ class _Split:
         named = {"file_name": {"dtype": "string", "_type": "Value"}, **features}
         self.folder_schema = pa.schema([("file_name", pa.string()), *plain], {"huggingface": _features(named)})
         self.number = {name: number for number, name in enumerate(classes)}
+        self.written: set[str] = set()
         self.waiting: list[Row] = []
         self.metadata: list[Row] = []
         self.waiting_bytes = self.shard_bytes = 0
@@ -96,8 +95,10 @@ class _Split:
     def add(self, row: Row, sound: bytes, name: str) -> None:
         row["label"] = None if row["label"] is None else self.number[row["label"]]
         self.metadata.append({"file_name": name, **row})
-        if not (self.folder / name).exists():
-            (self.folder / name).write_bytes(sound)
+        if name not in self.written:
+            self.written.add(name)
+            with open(f"{self.folder}/{name}", "wb") as file:
+                file.write(sound)
         self.waiting.append({"audio": {"bytes": sound, "path": name}, **row})
         self.waiting_bytes += len(sound)
         if self.waiting_bytes >= _GROUP_BYTES:
@@ -133,7 +134,7 @@ class _Split:
         pq.write_table(table, self.folder / "metadata.parquet", compression="zstd")
 
 
-def _with_sound(rows: Rows, media: dict[str, Media]) -> Iterator[tuple[Row, bytes, str]]:
+def _with_sound(rows: Rows, media: Mapping[str, Media]) -> Iterator[tuple[Row, bytes, str]]:
     """Each row with its audio and file name; rows of one clip follow each other, so its file is read once."""
     last, sound = "", b""
     for row in rows:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from db.engine import Store
 from labeler.exporters.base import Tick
 from labeler.exporters.csv import made_by_first_line
+from labeler.exporters.media import Media
 from labeler.exporters.rows import Rows
 
 # Legal inside JSON strings, but some readers that split text into lines break at them.
@@ -32,7 +32,7 @@ class Jsonl:
     def made(self, path: Path) -> bool:
         return made_by_first_line(path, '{"clip":"')
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
         with target.open("w", encoding="utf-8", newline="\n") as file:
             for done, row in enumerate(rows, 1):
                 line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from db.engine import Store
 from labeler.exporters.base import Tick
-from labeler.exporters.media import locate_all
+from labeler.exporters.media import Media
 from labeler.exporters.rows import FIXED, PREDICTION, Row, Rows
 from labeler.exporters.targets import made_folder
 
@@ -45,14 +44,14 @@ class LabelStudio:
     def made(self, path: Path) -> bool:
         return made_folder(path, self.name)
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
-        media = locate_all(store, rows.used_clips)
-        (target / "audio").mkdir()
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
+        audio = target / "audio"
+        audio.mkdir()
         with (target / "tasks.json").open("w", encoding="utf-8", newline="\n") as file:
             done, separator = 0, "[\n"
             for number, (clip, given) in enumerate(rows.by_clip(), 1):
                 sound = media[clip.id]
-                sound.copy(target / "audio" / sound.name)
+                sound.copy(f"{audio}/{sound.name}")
                 task = _task(number, f"/data/local-files/?d={quote('audio/' + sound.name)}", given)
                 file.write(separator + json.dumps(task, ensure_ascii=False, allow_nan=False))
                 separator = ",\n"

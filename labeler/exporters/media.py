@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,55 +15,72 @@ from labeler.errors import ExportError
 from pipelines.audio import decode, wav_bytes
 from pipelines.errors import PipelineError
 
+# Paths are plain strings here: fifty thousand Path objects cost more than the copies.
+
 
 @dataclass(frozen=True)
 class Media:
-    """Where the sound of a clip lies: `file`, and from `start` to `end` in seconds when it is a part of it."""
+    """Where the sound of a clip lies.
+
+    `name` is a file name that no two clips share and every system takes: the clip's id and the ending of its format.
+    `size` is that of the file that it lies in, in bytes.
+    """
 
     clip: Clip
-    file: Path
+    file: str
+    name: str
+    size: int
 
     @property
     def whole(self) -> bool:
         """Whether the clip is the whole file."""
         return not self.clip.start and self.clip.end is None
 
-    @property
-    def name(self) -> str:
-        """A file name that no two clips share and every system takes: the clip's id and the ending of its format."""
-        return self.clip.id + (self.file.suffix.lower() if self.whole else ".wav")
-
     def read(self) -> bytes:
         """The bytes of the clip's own audio file."""
         if self.whole:
-            return self.file.read_bytes()
+            with open(self.file, "rb") as file:
+                return file.read()
         try:
-            return wav_bytes(decode(self.file, self.clip.start, self.clip.end))
+            return wav_bytes(decode(Path(self.file), self.clip.start, self.clip.end))
         except PipelineError as error:
             raise ExportError(f"The audio of clip {self.clip.id} could not be cut out: {error}") from error
 
-    def copy(self, target: Path) -> None:
-        """Write the clip's own audio file to `target`; folders are made."""
-        target.parent.mkdir(parents=True, exist_ok=True)
+    def copy(self, target: str) -> None:
+        """Write the clip's own audio file to `target`, whose folder is there."""
         if self.whole:
             shutil.copyfile(self.file, target)
         else:
-            target.write_bytes(self.read())
+            with open(target, "wb") as file:
+                file.write(self.read())
 
 
-def locate_all(store: Store, wanted: Iterable[Clip]) -> dict[str, Media]:
-    """The audio of each clip, by clip id. Raises ExportError, naming some, when files are not where they were."""
-    roots = {source.id: source.root for source in sources(store)}
-    out = {clip.id: Media(clip, roots[clip.source] / clip.path) for clip in wanted}
-    lost = [media.file for media in out.values() if not media.file.is_file()]
+def locate_all(store: Store, wanted: Iterable[Clip]) -> Mapping[str, Media]:
+    """The audio of each clip, by clip id. Raises ExportError, naming one, when files are not where they were."""
+    roots = {source.id: str(source.root) for source in sources(store)}
+    out: dict[str, Media] = {}
+    lost: list[str] = []
+    for clip in wanted:
+        file = os.path.join(roots[clip.source], clip.path)
+        size = _size(file)
+        if size is None:
+            lost.append(file)
+            continue
+        whole = not clip.start and clip.end is None
+        ending = os.path.splitext(file)[1].lower() if whole else ".wav"
+        out[clip.id] = Media(clip, file, clip.id + ending, size)
     if lost:
         raise ExportError(
-            f"This format copies the audio, and {len(lost)} of {len(out)} files are not where they were, first "
-            f"{lost[0]}. Bring them back, or say `earmark relocate NEW_ROOT`; csv, jsonl and parquet need no audio."
+            f"This format copies the audio, and {len(lost)} of {len(lost) + len(out)} files are not where they were, "
+            f"first {lost[0]}. Bring them back, or say `earmark relocate NEW_ROOT`; "
+            "csv, jsonl and parquet need no audio."
         )
     return out
 
 
-def audio_bytes(store: Store, wanted: Iterable[Clip]) -> int:
-    """How many bytes the copies of these clips take at most."""
-    return sum(media.file.stat().st_size for media in locate_all(store, wanted).values())
+def _size(file: str) -> int | None:
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from db.engine import Store
 from labeler.exporters.base import Tick
+from labeler.exporters.media import Media
 from labeler.exporters.rows import Kind, Row, Rows
 
 BATCH = 5000
@@ -37,7 +37,7 @@ class Parquet:
         except (pa.ArrowInvalid, OSError):
             return False
 
-    def write(self, rows: Rows, store: Store, target: Path, tick: Tick) -> None:
+    def write(self, rows: Rows, media: Mapping[str, Media], target: Path, tick: Tick) -> None:
         import json
 
         import pyarrow as pa

@@ -6,6 +6,7 @@ import re
 import shlex
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,10 +18,10 @@ from db.settings import settings
 from labeler.errors import ExportError, UsageError
 from labeler.exporters.base import Exporter, Report, Tick, unwritable
 from labeler.exporters.consensus import RULES
-from labeler.exporters.media import audio_bytes
+from labeler.exporters.media import Media, locate_all
 from labeler.exporters.registry import EXPORTERS
 from labeler.exporters.rows import PREDICTION, LeftOut, Row, Rows, build_rows
-from labeler.exporters.targets import free_space, target_file, target_folder
+from labeler.exporters.targets import free_space, size, target_file, target_folder
 
 if TYPE_CHECKING:
     from labeler.service import Project
@@ -47,14 +48,15 @@ def export(
     out = (out or default_out(project, format, consensus, predictions)).expanduser().absolute()
     rows = _rows(project, exporter, consensus, predictions)
     _refuse_classes(exporter, rows.classes)
+    media: Mapping[str, Media] = {}
     if exporter.copies_audio:
         _refuse_source(project, out)
-        free_space(out.parent, exporter.copies_audio * audio_bytes(project.store, rows.used_clips))
+        media = locate_all(project.store, rows.used_clips)
+        free_space(out.parent, exporter.copies_audio * sum(item.size for item in media.values()))
     target = target_folder(out, exporter.name) if not exporter.suffix else target_file(out, exporter.made)
     with target as path:
-        exporter.write(rows, project.store, path, tick)
+        exporter.write(rows, media, path, tick)
     tick(len(rows), len(rows))
-    files = [out] if out.is_file() else [path for path in out.rglob("*") if path.is_file()]
     return Report(
         format=format,
         path=out,
@@ -63,7 +65,7 @@ def export(
         actions=_actions(rows),
         left_out=rows.left_out,
         notices=_notices(exporter, rows),
-        bytes=sum(path.stat().st_size for path in files),
+        bytes=size(out),
         seconds=time.perf_counter() - begun,
     )
 

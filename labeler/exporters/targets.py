@@ -91,7 +91,16 @@ def _beside(out: Path) -> Path:
     return out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"
 
 
-def _sync(path: Path) -> None:
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(
+        sum(entry.stat().st_size for entry in os.scandir(place) if entry.is_file()) for place, _, _ in os.walk(path)
+    )
+
+
+def _sync(path: str | Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -102,9 +111,11 @@ def _sync(path: Path) -> None:
 def _sync_all(folder: Path) -> None:
     """Sync what describes the audio. The copies of it are left to the system: one sync each would take a minute for
     fifty thousand clips, and after a power cut an export can be made again."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() or path.suffix in DESCRIPTIONS:
-            _sync(path)
+    for place, _, names in os.walk(folder):
+        _sync(place)
+        for name in names:
+            if os.path.splitext(name)[1] in DESCRIPTIONS:
+                _sync(os.path.join(place, name))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from db.engine import iso
 from db.rounds import latest_round
 from labeler.errors import ExportError
 from labeler.exporters import EXPORTERS, RULES, preview
+from labeler.exporters.targets import size
 from labeler.service import Project
 from labeler.web.actions import read_json
 from labeler.web.export_jobs import ExportJobs, address
@@ -131,7 +132,7 @@ def _made(folder: Path) -> list[dict[str, Any]]:
             "name": path.name,
             "url": address(path.name, path.is_dir()),
             "at": iso(datetime.fromtimestamp(changed, UTC)),
-            "bytes": sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*"))),
+            "bytes": size(path),
         }
         for changed, path in sorted(found, reverse=True)
     ]
