@@ -8,14 +8,14 @@ import numpy.typing as npt
 from .lda import LinearModel, softmax
 from .pool import Floats, Indices
 
-PRIOR = 5.0
+PRIOR = 15.0
 SOFTENING = 5.0
 
 
 class SpeakerOffsets:
     """Random effects: a clip = class mean + speaker offset + noise.
 
-    The offset of a speaker with n clips is n / (n + 5) times the mean of (clip - posterior-weighted class mean). Unlike
+    The offset of a speaker with n clips is n / (n + 15) times the mean of (clip - posterior-weighted class mean). Unlike
     a z-score by speaker it leaves a class in place that a speaker shows more often than others do. Clips of unknown
     speakers have none. What does not depend on labels is made once.
     """

@@ -71,7 +71,7 @@ def test_offsets_by_hand() -> None:
     for own, learnt_from in ((range(5), [0, 1, 2, 4]), (range(5, 9), range(5, 9)), ([12, 13], [12, 13])):
         rows = list(learnt_from)
         n = len(rows)
-        expected = n / (n + 5.0) * (x[rows] - posterior[rows] @ model.means).mean(axis=0)
+        expected = n / (n + 15.0) * (x[rows] - posterior[rows] @ model.means).mean(axis=0)
         for i in own:
             np.testing.assert_allclose(offsets[i], expected, atol=1e-5)
     np.testing.assert_array_equal(offsets[9:12], 0)
