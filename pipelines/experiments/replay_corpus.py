@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,14 +168,19 @@ def _session(row: Row) -> str | None:
     )
 
 
-def two_classes_a_speaker(corpus: ReplayCorpus, seed: int = 0) -> ReplayCorpus:
-    """Each speaker keeps the clips of two classes only: as in natural speech, normalising by speaker then harms.
+def two_classes_each(
+    y: npt.NDArray[np.integer], speakers: Sequence[str | None], classes: int, seed: int = 0
+) -> npt.NDArray[np.intp]:
+    """The rows that stay when each speaker keeps two classes only: as in natural speech, normalising by speaker harms.
 
     The pairs follow a shuffled round of the classes, so that every class stays with as many speakers as another.
     """
-    rng = np.random.default_rng(seed)
-    speakers = sorted({s for s in corpus.speakers if s is not None})
-    round_of_classes = itertools.cycle(rng.permutation(len(corpus.classes)).tolist())
-    pairs = {speaker: {next(round_of_classes), next(round_of_classes)} for speaker in speakers}
-    kept = [i for i, s in enumerate(corpus.speakers) if s is not None and int(corpus.y[i]) in pairs[s]]
-    return corpus.subset(np.array(kept, np.intp))
+    order = np.random.default_rng(seed).permutation(classes).tolist()
+    names = sorted({s for s in speakers if s is not None})
+    pairs = {name: {order[2 * i % classes], order[(2 * i + 1) % classes]} for i, name in enumerate(names)}
+    return np.array([i for i, s in enumerate(speakers) if s is not None and int(y[i]) in pairs[s]], np.intp)
+
+
+def two_classes_a_speaker(corpus: ReplayCorpus, seed: int = 0) -> ReplayCorpus:
+    """The corpus thinned by `two_classes_each`."""
+    return corpus.subset(two_classes_each(corpus.y, corpus.speakers, len(corpus.classes), seed))
