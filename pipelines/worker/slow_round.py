@@ -32,6 +32,7 @@ FEWEST = 3
 AGAIN = 1.3
 """It is tried again when there are so many times as many labels."""
 SHARES = (0.25, 0.5, 0.75)
+CLEARLY = 1.64
 Array = npt.NDArray[np.float64]
 LOSSES = {"ce": "balanced_ce", "sslcl": "balanced_ce+sslcl"}
 
@@ -48,8 +49,8 @@ class Verdict:
 def verdict(fast: Array, tuned: Array, y: npt.NDArray[np.intp], classes: int) -> Verdict:
     """Compare out-of-fold probabilities (L, C) of the fast round with mixtures of both.
 
-    The share with the best likelihood is used when it raises the likelihood by more than one standard error of the
-    paired differences, and UAR is not lower.
+    The share with the best likelihood is used when UAR rises, and the likelihood by more than 1.64 standard errors of
+    the paired differences (one-sided 95 %): likelihood alone can rise by softer probabilities, UAR alone by chance.
     """
     from pipelines.evaluation.uar import uar
 
@@ -65,7 +66,7 @@ def verdict(fast: Array, tuned: Array, y: npt.NDArray[np.intp], classes: int) ->
     gained = likelihood(mixtures[share]) - base
     error = gained.std(ddof=1) * np.sqrt(len(y)) if len(y) > 1 else np.inf
     with_ = uar(y, mixtures[share].argmax(axis=1), classes)
-    return Verdict(without, with_, share if gained.sum() > error and with_ >= without else 0.0)
+    return Verdict(without, with_, share if gained.sum() > CLEARLY * error and with_ > without else 0.0)
 
 
 def _labels(context: Context, pool: Learned) -> list[tuple[str, str]]:
