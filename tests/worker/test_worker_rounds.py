@@ -96,7 +96,7 @@ def test_the_random_control_has_a_curve_of_its_own(speech_manifest: Path, bench:
 
 
 def test_undo_bad_audio_and_settings_are_picked_up(speech_manifest: Path, bench: Make) -> None:
-    project = bench(speech_manifest)
+    project = bench(speech_manifest, pretraining="none")
     store = project.store
     project.start()
     until(lambda: len(suggestions(store)) >= 40, "a start batch")
@@ -205,6 +205,7 @@ def test_real_speech_with_a_real_speech_model(emodb: Path, whisper: Path, tmp_pa
         classes=tuple(classes),
         speech_model=str(whisper),
         views=("wav2vec2", "mel", "egemaps"),
+        pretraining="none",
     )
     project.start()
     until(lambda: worker_state(project.store).state == "idle" and suggestions(project.store), "features of 48 clips")
