@@ -142,27 +142,29 @@ function drawMap(map) {
   say('#pg-map-note', map ? `${map.about} A click on a dot plays its clip.`.trim() : 'No map yet: the worker draws one after it has pre-trained encoders on the project\'s own clips.');
 }
 
-function aligned(list) {
+function aligned(found) {
   const place = $('#pg-alignment');
-  if (!list.length) {
+  if (!found) {
     place.replaceChildren();
     say('#pg-alignment-note', 'Not measured yet: PWCCA between the views is taken before and after pre-training.');
     return;
   }
-  const {pairs = [], about = ''} = list[list.length - 1];
+  const {pairs, about} = found;
   place.className = 'pg-scroll';
   place.replaceChildren(make('table', {},
     make('thead', {}, make('tr', {}, ...['views', 'before', 'after', 'shuffled'].map((text, i) => make('th', {textContent: text, className: i ? 'pg-n' : '', scope: 'col'})))),
     make('tbody', {}, ...pairs.map(({views, before, after, shuffled}) => make('tr', {},
       make('td', {textContent: views}), ...[before, after, shuffled].map((value) => make('td', {className: 'pg-n', textContent: two(value)})))))));
-  say('#pg-alignment-note', about || 'PWCCA on held-out clips, 0 to 1; the shuffled value is what chance gives.');
+  say('#pg-alignment-note', about);
 }
 
 // Rate of the running step, seen from here: an estimate once it has been watched for some seconds.
 let watched = null;
 function remaining({step, done, total}) {
   const time = Date.now() / 1000;
-  if (!watched || watched.step !== step || done < watched.done) watched = {step, done, time};
+  // "pre-training, epoch 3: …" is the same step as "pre-training, epoch 2: …".
+  const name = (step || '').split(',')[0];
+  if (!watched || watched.name !== name || done < watched.done) watched = {name, done, time};
   const [moved, seconds] = [done - watched.done, time - watched.time];
   if (moved <= 0 || seconds < 4 || total <= done) return '';
   const left = (total - done) * seconds / moved;
@@ -205,8 +207,13 @@ function used(model) {
   say('#pg-model', `Round ${model.round} of ${clock(model.at)}, ${plural(model.labels, 'label', 'labels')}, views ${model.views.join(', ')}. ${model.because}`);
 }
 
-function pretrained(list) {
-  $('#pg-pretraining').replaceChildren(...list.map(({about, key}) => make('p', {textContent: about || `Pre-trained encoders: ${key}`})));
+function encoders({pretraining, slow_round: slow, off}) {
+  plots.draw($('#pg-pretraining'), pretraining && pretraining.figure, pretraining ? pretraining.about : '');
+  say('#pg-pretraining-note', pretraining ? pretraining.about
+    : off ? 'Pre-training is off in this project.'
+    : 'Not pre-trained yet: the worker starts when all clips have their features, and there are enough of them.');
+  say('#pg-slow-note', slow ? slow.about
+    : pretraining ? 'Fine-tuning is tried when there are about three labels a class; it is used only where cross-validation says that it helps.' : '');
 }
 
 function when(iso) {
@@ -268,7 +275,7 @@ function show(found) {
   part('map', found.map, drawMap);
   part('alignment', found.alignment, aligned);
   part('model', found.model, used);
-  part('pretraining', found.pretraining, pretrained);
+  part('encoders', {pretraining: found.pretraining, slow_round: found.slow_round, off: found.pretraining_off}, encoders);
   part('rounds', {rounds: found.rounds, total: found.rounds_total}, tabled);
   part('ingest', found.ingest, read);
   working(found.worker, found.model);

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.rounds import artefacts
-from labeler.pages.figures import Figure, confusion, curve, embedding, recall
+from labeler.pages.figures import Figure, confusion, curve, embedding, pretraining, recall
 from labeler.pages.palette import class_colours
 from labeler.service.progress_report import Document, ProgressReader
 
@@ -35,6 +35,9 @@ class ProgressDocument:
         found["points"] = len(points)
         found["figures"] = dict(self._figures)
         found["map"] = self._map(found["classes"])
+        trained = found["pretraining"]
+        if trained is not None and trained.get("history"):
+            trained["figure"] = pretraining(trained.pop("history"), trained["best_epoch"])
         return found
 
     def _draw(self, found: Mapping[str, Any], points: list[Document]) -> dict[str, Figure]:

@@ -66,10 +66,8 @@ class ProgressReader:
             "coverage": coverage(known.answers, known.every, found),
             "worker": self._worker(),
             "ingest": self._ingest(known),
-            "alignment": [_noted(item) for item in artefacts(store, "alignment")],
-            "pretraining": [
-                _noted(item) for kind in ("pretraining", "slow_round") for item in artefacts(store, kind)[-1:]
-            ],
+            **{kind: _newest(artefacts(store, kind)) for kind in ("alignment", "pretraining", "slow_round")},
+            "pretraining_off": found.pretraining == "none",
         }
 
     def labels(self) -> tuple[object, dict[str, str]]:
@@ -212,5 +210,6 @@ def confusion_table(project: Project) -> Iterator[list[Any]]:
             yield [name, *row]
 
 
-def _noted(item: Artefact) -> Document:
-    return {"key": item.key, "made_at": iso(item.made_at), **item.details}
+def _newest(made: Sequence[Artefact]) -> Document | None:
+    """What the worker noted about the newest thing of a kind."""
+    return {**made[-1].details, "made_at": iso(made[-1].made_at)} if made else None

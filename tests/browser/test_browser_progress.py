@@ -139,8 +139,16 @@ def test_the_map_plays_a_clip_when_it_is_clicked(progress: Page, project: Projec
     details = {"clips": every, "x": [float(n % 6) for n in range(36)], "y": [float(n // 6) for n in range(36)]}
     put_artefact(project.store, "map", "k", "models/map", {**details, "about": "Principal components."})
     pairs = [{"views": "mel and egemaps", "before": 0.41, "after": 0.73, "shuffled": 0.12}]
-    put_artefact(project.store, "alignment", "k", "models/k", {"pairs": pairs})
+    put_artefact(project.store, "alignment", "k", "models/k", {"pairs": pairs, "about": "PWCCA on 20 clips."})
+    trained = {
+        "history": [[0, 3.0, 3.2, 0.1], [1, 2.0, 2.5, 0.4]],
+        "best_epoch": 1,
+        "about": "Pre-trained on 29 clips.",
+    }
+    put_artefact(project.store, "pretraining", "k", "models/k", trained)
     expect(progress.locator("#pg-alignment")).to_contain_text("mel and egemaps")
+    expect(progress.locator("#pg-pretraining-note")).to_have_text("Pre-trained on 29 clips.")
+    expect(progress.locator("#pg-pretraining .scatterlayer .trace")).to_have_count(3)
     expect(progress.locator("#pg-map-note")).to_contain_text("Principal components. A click on a dot plays its clip.")
     expect(progress.locator("#pg-map .main-svg").first).to_be_visible()
     progress.wait_for_function("document.querySelector('#pg-map').dataset.wired === 'yes'")

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from labeler.pages.figures import confusion, curve, embedding, recall
+from labeler.pages.figures import confusion, curve, embedding, pretraining, recall
 from labeler.pages.palette import TOKENS, class_colours
 from labeler.pages.progress_document import RECENT_ROUNDS, thinned
 
@@ -64,6 +64,7 @@ def figures() -> dict[str, dict[str, Any]]:
         "control": curve(controlled, rounds, "labels"),
         "recall": recall(points[-1], CLASSES, COLOURS),
         "confusion": confusion(points[-1]),
+        "pretraining": pretraining([[0, 3.0, 3.2, 0.1], [1, 2.0, 2.5, 0.4]], 1),
         "map": embedding(["a", "b", "c"], [0, 1, 2], [2, 1, 0], {"a": "anger", "b": "<b>joy</b>"}, CLASSES, COLOURS),
     }
 

@@ -152,11 +152,19 @@ def test_artefacts_fill_their_places(project: Project, client: TestClient) -> No
     spots = [float(n) for n in range(len(ids))]
     put_artefact(project.store, "map", "k", "models/map.npz", {"clips": ids, "x": spots, "y": spots, "about": "UMAP."})
     pairs = [{"views": "mel, egemaps", "before": 0.4, "after": 0.7, "shuffled": 0.1}]
-    put_artefact(project.store, "alignment", "k", "models/k", {"pairs": pairs})
+    put_artefact(project.store, "alignment", "k", "models/k", {"pairs": pairs, "about": "PWCCA."})
+    history = [[0, 3.0, 3.2, 0.1], [1, 2.0, 2.5, 0.4]]
+    for key, epoch in (("old", 0), ("new", 1)):
+        details = {"history": history, "best_epoch": epoch, "about": f"Pre-trained, {key}."}
+        put_artefact(project.store, "pretraining", key, "models/k", details)
+    put_artefact(project.store, "slow_round", "k", "models/k", {"about": "Fine-tuned encoders are in use."})
     found = client.get("/api/progress").json()
     assert found["map"]["about"] == "UMAP."
     assert [trace["name"] for trace in found["map"]["figure"]["data"]] == ["not labelled", "anger"]
-    assert found["alignment"][0]["pairs"] == pairs
+    assert found["alignment"]["pairs"] == pairs
+    assert found["pretraining"]["about"] == "Pre-trained, new."
+    assert [trace["y"] for trace in found["pretraining"]["figure"]["data"]] == [[3.0, 2.0], [3.2, 2.5], [0.1, 0.4]]
+    assert found["slow_round"]["about"] == "Fine-tuned encoders are in use."
 
 
 def test_a_watching_page_reads_what_is_new_and_nothing_else(project: Project, client: TestClient) -> None:

@@ -9,6 +9,7 @@ from labeler.pages.figures.base import Figure, spoken
 from labeler.pages.figures.confusion import confusion
 from labeler.pages.figures.curve import curve
 from labeler.pages.figures.embedding import embedding
+from labeler.pages.figures.pretraining import pretraining
 from labeler.pages.figures.recall import recall
 
-__all__ = ["Figure", "confusion", "curve", "embedding", "recall", "spoken"]
+__all__ = ["Figure", "confusion", "curve", "embedding", "pretraining", "recall", "spoken"]
