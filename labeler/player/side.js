@@ -58,7 +58,7 @@ function makeSide(root, {config, earmark, undo}) {
     if ($('.ep-uar').dataset.shown !== html) { $('.ep-uar').innerHTML = html; $('.ep-uar').dataset.shown = html; }
     const {worker, model} = status;
     const knows = model ? `knows ${plural(model.labels, 'label', 'labels')}` : 'none yet';
-    text('.ep-model', worker.state === 'working' ? `${knows}; ${worker.step || 'working'}` : knows);
+    text('.ep-model', worker.state === 'working' ? `${knows}; ${(worker.step || 'working').split(/[,:]/)[0]}` : knows);
     text('.ep-model-trouble', worker.state === 'absent' ? 'The worker is not running: nothing new is learnt.'
       : worker.state === 'failed' ? `The worker failed${worker.error ? `: ${worker.error}` : ''}` : '');
     line.push(budget ? `${standing} of ${budget}` : `${standing} answers`);
