@@ -15,9 +15,9 @@ SOFTENING = 5.0
 class SpeakerOffsets:
     """Random effects: a clip = class mean + speaker offset + noise.
 
-    The offset of a speaker with n clips is n / (n + 15) times the mean of (clip - posterior-weighted class mean). Unlike
-    a z-score by speaker it leaves a class in place that a speaker shows more often than others do. Clips of unknown
-    speakers have none. What does not depend on labels is made once.
+    The offset of a speaker with n clips is n / (n + 15) times the mean of (clip - posterior-weighted class mean).
+    Unlike a z-score by speaker it leaves a class in place that a speaker shows more often than others do. Clips of
+    unknown speakers have none. What does not depend on labels is made once.
     """
 
     def __init__(self, x: Floats, speakers: npt.NDArray[np.intp], fit: npt.NDArray[np.bool_]) -> None:

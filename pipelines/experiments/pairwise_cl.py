@@ -133,8 +133,8 @@ def _kept(
         if progress is not None:
             progress(done, total, text)
 
-    outcome = run_cell(cell, data, fold, device=options.device, folder=options.results, log=say)
-    outcome = json.loads(json.dumps(outcome))  # the same whether it was kept or not
+    found = run_cell(cell, data, fold, device=options.device, folder=options.results, log=say)
+    outcome: dict[str, Any] = json.loads(json.dumps(found))  # the same whether it was kept or not
     if path is not None:
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(outcome))
