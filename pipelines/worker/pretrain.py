@@ -117,7 +117,7 @@ def _breathe(context: Context) -> bool:
 def _history(found: Pretrained) -> dict[str, Any]:
     best = found.history[found.best_epoch]
     clips, held = found.details["training_clips"], found.details["validation_clips"]
-    of = "held-out speakers" if found.details["by_speaker"] else "held-out clips"
+    of = "clips of held-out speakers" if found.details["by_speaker"] else "held-out clips"
     return {
         "history": [
             [e.epoch, round(e.loss, 4), round(e.validation_loss, 4), round(e.retrieval, 4)] for e in found.history
