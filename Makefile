@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test check bench install chromium clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python launch.py
+	$(BIN)/python launch.py --workspace earmark-demo
 
 test: $(VENV)/.dev chromium
 	$(BIN)/python -m pytest $(ARGS)
@@ -37,11 +37,13 @@ chromium:
 # A stamp file, so that a second call starts at once and a changed pyproject installs again.
 $(VENV)/.demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV), once: a few minutes'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV), once: a few minutes'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
 	touch $@ $(VENV)/.demo
 

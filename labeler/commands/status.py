@@ -25,6 +25,8 @@ def status(
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The document of `status --json` in words."""
+    from labeler.service.coverage import CURVE_CLIPS
+
     clips, labels, worker, model = found["clips"], found["labels"], found["worker"], found["model"]
     out = [
         f"Workspace  {found['workspace']} (Earmark {found['earmark']})",
@@ -45,7 +47,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     else:
         out.append(f"Model      round {model['round']}, knows {model['labels']:,} labels, {', '.join(model['views'])}")
         out.append(f"           {model['because']}")
-    if found["curve"]:
+    missing = CURVE_CLIPS - labels["evaluation"]
+    if found["curve"] and missing > 0:
+        out.append(f"UAR        not measured yet: {missing} more evaluation clips to label ({CURVE_CLIPS} are needed)")
+    elif found["curve"]:
         last = found["curve"][-1]
         out.append(
             f"UAR        {last['uar']:.2f} ({last['low']:.2f} to {last['high']:.2f}) at {last['labels']:,} labels"

@@ -173,7 +173,7 @@ function remaining({step, done, total}) {
 
 function working(worker, model) {
   const {state, step, done, total, error, notices} = worker;
-  const now = state === 'working' ? `${step || 'working'}${total ? `: ${done} of ${total}${remaining(worker)}` : ''}`
+  const now = state === 'working' ? `${step || 'working'}${total ? ` (${done} of ${total}${remaining(worker)})` : ''}`
     : state === 'absent' ? 'Not running: nothing is read or learned. Start `earmark label` again, or `earmark worker` beside it.'
     : state === 'failed' ? 'The last step failed; the worker tries again when labels, clips or settings change.'
     : model && model.behind ? 'Idle; it starts with the next label that models can use.' : 'Idle: everything that can be done is done.';
@@ -207,10 +207,11 @@ function used(model) {
   say('#pg-model', `Round ${model.round} of ${clock(model.at)}, ${plural(model.labels, 'label', 'labels')}, views ${model.views.join(', ')}. ${model.because}`);
 }
 
-function encoders({pretraining, slow_round: slow, off}) {
+function encoders({pretraining, slow_round: slow, off, now}) {
   plots.draw($('#pg-pretraining'), pretraining && pretraining.figure, pretraining ? pretraining.about : '');
   say('#pg-pretraining-note', pretraining ? pretraining.about
     : off ? 'Pre-training is off in this project.'
+    : now ? 'The worker pre-trains them now, on the project\'s own clips and without labels.'
     : 'Not pre-trained yet: the worker starts when all clips have their features, and there are enough of them.');
   say('#pg-slow-note', slow ? slow.about
     : pretraining ? 'Fine-tuning is tried when there are about three labels a class; it is used only where cross-validation says that it helps.' : '');
@@ -275,7 +276,7 @@ function show(found) {
   part('map', found.map, drawMap);
   part('alignment', found.alignment, aligned);
   part('model', found.model, used);
-  part('encoders', {pretraining: found.pretraining, slow_round: found.slow_round, off: found.pretraining_off}, encoders);
+  part('encoders', {pretraining: found.pretraining, slow_round: found.slow_round, off: found.pretraining_off, now: (found.worker.step || '').startsWith('pre-training')}, encoders);
   part('rounds', {rounds: found.rounds, total: found.rounds_total}, tabled);
   part('ingest', found.ingest, read);
   working(found.worker, found.model);

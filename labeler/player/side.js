@@ -54,6 +54,8 @@ function makeSide(root, {config, earmark, undo}) {
     const missing = MEASURED_FROM - status.labels.evaluation;
     const last = missing > 0 ? null : status.curve[status.curve.length - 1];
     const html = last ? `<b>${last.uar.toFixed(2)}</b> (${last.low.toFixed(2)} to ${last.high.toFixed(2)}) ${spark(status.curve)}`
+      : status.clips.evaluation < MEASURED_FROM && status.clips.evaluation > 0
+        ? `needs ${MEASURED_FROM} evaluation clips, this project has ${status.clips.evaluation}: add clips`
       : missing > 0 ? `starts when ${MEASURED_FROM} evaluation clips are labelled: ${missing} to go` : 'not known yet';
     if ($('.ep-uar').dataset.shown !== html) { $('.ep-uar').innerHTML = html; $('.ep-uar').dataset.shown = html; }
     const {worker, model} = status;
