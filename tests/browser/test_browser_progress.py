@@ -118,7 +118,7 @@ def test_nothing_is_drawn_again_that_has_not_changed(progress: Page, project: Pr
 
 def test_the_worker_is_told_with_a_bar_and_its_errors_in_words(progress: Page, project: Project) -> None:
     beat(project.store, "w", state="working", step="computing features", done=9, total=36, error=None)
-    expect(progress.locator("#pg-worker-now")).to_contain_text("Computing features: 9 of 36")
+    expect(progress.locator("#pg-worker-now")).to_contain_text("Computing features (9 of 36")
     expect(progress.locator("#pg-worker-bar")).to_have_attribute("aria-valuenow", "25")
     beat(project.store, "w", state="failed", step=None, done=0, total=0, error="features: the disk is full")
     expect(progress.locator("#pg-worker-error")).to_have_text("features: the disk is full")
