@@ -35,6 +35,7 @@ from db.settings import change_settings
 from pipelines.sources import open_listing
 
 GOAL = {"first clip": 5.0, "label to model": 2.0}
+ROOT = Path(__file__).resolve().parent.parent
 DATA = Path.home() / "earmark-data"
 PATIENCE = 3600.0
 
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks worker_latency", description=__doc__)
     parser.add_argument("--labels", type=int, default=50)
     parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "results" / "worker_latency.json")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="earmark-bench-") as folder:
         figures: dict[str, Any] = {
@@ -55,9 +56,8 @@ def main(arguments: list[str]) -> int:
         }
     text = json.dumps(figures, indent=2)
     print(text)
-    if given.json is not None:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(text + "\n", encoding="utf-8")
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    given.json.write_text(text + "\n", encoding="utf-8")
     first = max(figures["labels"]["first clip"], figures["files"]["first clip"])
     return int(first > GOAL["first clip"] or figures["labels"]["at rest"]["max"] > GOAL["label to model"])
 
@@ -146,7 +146,7 @@ def _speech(folder: Path) -> tuple[Path, str]:
     model = Path(os.environ.get("EARMARK_MODELS", DATA / "models")) / "whisper-base-encoder"
     if manifest.is_file() and model.is_dir():
         return manifest, str(model)
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+    sys.path.insert(0, str(ROOT / "tests"))
     from clips import write_corpus
 
     return write_corpus(folder / "corpus", each=5), "none"
