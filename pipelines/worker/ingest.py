@@ -118,8 +118,10 @@ def do(context: Context) -> None:
 
 def _begin(context: Context, source: Source) -> Scan:
     listing = open_listing(source.location, kind=source.kind, columns=source.options.get("columns"))
-    if not os.path.samefile(listing.root, source.root):
-        raise PipelineError(f"{source.location} lies in {listing.root} now, its clips in {source.root}: use relocate")
+    if not source.root.is_dir() or not os.path.samefile(listing.root, source.root):
+        raise PipelineError(
+            f"{source.location} lies in {listing.root}, its clips were in {source.root}; `earmark relocate {listing.root}`"
+        )
     LOG.info("scanning %s: %d rows", source.location, len(listing.rows))
     for notice in listing.notices:
         LOG.info("%s", notice)
