@@ -120,7 +120,8 @@ def _begin(context: Context, source: Source) -> Scan:
     listing = open_listing(source.location, kind=source.kind, columns=source.options.get("columns"))
     if not source.root.is_dir() or not os.path.samefile(listing.root, source.root):
         raise PipelineError(
-            f"{source.location} lies in {listing.root}, its clips were in {source.root}; `earmark relocate {listing.root}`"
+            f"{source.location} lies in {listing.root}, but its clips were in {source.root}; "
+            f"say where they are now: `earmark relocate {listing.root}`"
         )
     LOG.info("scanning %s: %d rows", source.location, len(listing.rows))
     for notice in listing.notices:
