@@ -50,26 +50,34 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     assert undisturbed is not None, "the undisturbed run did not end"
     rng = random.Random(options.seed)
     killed: list[dict[str, Any]] = []
-    starts = 0
-    result = None
-    # A child that is never given the time to load torch and take a step gets nowhere: from start-up on at least.
-    while result is None:
-        starts += 1
-        wait = None if len(killed) >= options.kills else rng.uniform(0.0, 1.0) * max(1.0, seconds / 3)
-        result, _ = _run(folder / "killed", options, wait)
-        if result is None:
-            killed.append(_where(folder / "killed"))
-            print(f"kill {len(killed)}: {killed[-1]}", file=sys.stderr, flush=True)
-    same = {key: result[key] == undisturbed[key] for key in undisturbed}
+    starts = trainings = 0
+    same = dict.fromkeys(undisturbed, True)
+    # A training goes on after each kill from where its checkpoint left it, so it ends after a few: then another begins.
+    while len(killed) < options.kills:
+        trainings += 1
+        place, result = folder / f"killed-{trainings}", None
+        while result is None:
+            starts += 1
+            wait = None if len(killed) >= options.kills else rng.uniform(0.0, 0.6) * seconds
+            result, _ = _run(place, options, wait)
+            if result is None:
+                killed.append(_where(place))
+                print(f"kill {len(killed)}: {killed[-1]}", file=sys.stderr, flush=True)
+        same = {key: same[key] and result[key] == undisturbed[key] for key in undisturbed}
     return {
         "same": all(same.values()),
         "of": same,
         "kills": len(killed),
-        "during": {name: sum(k["during"] == name for k in killed) for name in ("pre-training", "fine-tuning")},
+        "during": {
+            "pre-training, before its first checkpoint": sum(k.get("epoch", 0) is None for k in killed),
+            "pre-training": sum(k["during"] == "pre-training" and k["epoch"] is not None for k in killed),
+            "fine-tuning": sum(k["during"] == "fine-tuning" for k in killed),
+        },
+        "trainings": trainings,
         "starts": starts,
         "stopped": undisturbed["stopped"],
-        "best_epoch": [undisturbed["best_epoch"], result["best_epoch"]],
-        "epochs": [undisturbed["epochs"], result["epochs"]],
+        "best_epoch": undisturbed["best_epoch"],
+        "epochs": undisturbed["epochs"],
         "undisturbed_seconds": seconds,
         "seconds": time.monotonic() - began,
     }
