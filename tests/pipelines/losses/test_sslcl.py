@@ -255,7 +255,9 @@ def test_every_loss_separates_classes(name: str) -> None:
     # The public form's logits are of order 1/N: it separates, but slowly (2.2 point 1).
     assert (scores.argmax(1) == y).float().mean().item() > (0.75 if name == "sslcl_ref" else 0.85)
     closeness = loss.closeness()
-    assert closeness is None or closeness < 0.9
+    # Barlow Twins standardises over the batch, so it does not see a direction that all label embeddings share: their
+    # cosines say nothing there (0.99 here, with every class told apart).
+    assert closeness is None or name == "sslcl_barlow_twins" or closeness < 0.9
 
 
 def test_soft_hgr_sees_correlation_that_scale_hides_from_the_dot_product() -> None:
