@@ -45,14 +45,16 @@ class SpeakerOffsets:
     def estimate(self, model: LinearModel, shift: Floats | None, labelled: Indices, y: npt.NDArray[np.intp]) -> Floats:
         """The offset of each clip's speaker, float32 (n, d), by the model's posteriors (one-hot for the labels).
 
+        model: fitted on the leading d columns of x, perhaps not all.
         shift: the offsets that the model was fitted without, from the round before.
         """
-        x = self.x[self.rows] if shift is None else self.x[self.rows] - shift[self.rows]
+        d = len(model.weights)
+        x = self.x[self.rows, :d] if shift is None else self.x[self.rows, :d] - shift[self.rows]
         posterior = np.zeros((len(self.x), len(model.bias)))
         posterior[self.rows] = softmax(model.scores(x) / SOFTENING)
         posterior[labelled] = 0.0
         posterior[labelled, y] = 1.0
         explained = self._by_speaker(posterior[self.rows]) @ model.means
-        offsets = (self.sums - explained) / (self.n + PRIOR)[:, None]
+        offsets = (self.sums[:, :d] - explained) / (self.n + PRIOR)[:, None]
         # Code -1 finds the row of zeros at the end.
         return np.append(offsets, np.zeros((1, offsets.shape[1])), axis=0).astype(np.float32)[self.speakers]

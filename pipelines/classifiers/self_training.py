@@ -35,7 +35,9 @@ def self_train(x: Floats, task: Task, wanted: Indices, offsets: SpeakerOffsets |
     """Softened log posteriors of the rows `wanted` of x (n, d): float64 (len(wanted), classes); -inf without a label.
 
     With `offsets`, each speaker's own offset is taken out between the rounds, by the posteriors of the round before.
+    Only the leading columns of x are used, the more the more labels there are: see `columns`.
     """
+    x = x[:, : columns(len(task.labelled))]
     labelled, unlabelled = x[task.labelled], x[task.unlabelled]
     model = fit_lda(labelled, task.y, task.classes)
     shift = None
@@ -53,6 +55,11 @@ def self_train(x: Floats, task: Task, wanted: Indices, offsets: SpeakerOffsets |
             np.concatenate([np.full(len(labelled), weight), np.ones(len(rows))]),
         )
     return model.scores(x[wanted] if shift is None else x[wanted] - shift[wanted]) / SOFTENING
+
+
+def columns(labels: int) -> int:
+    """How many components so many labels carry: 30 and one for each label, at least 40 (docs/results/fast_round.md)."""
+    return max(40, 30 + labels)
 
 
 def posteriors(model: LinearModel, x: Floats) -> Array:
