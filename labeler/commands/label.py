@@ -64,6 +64,14 @@ def label(
             show_default=False,
         ),
     ] = None,
+    pretraining: Annotated[
+        str | None,
+        typer.Option(metavar="default|paper|none", help="How encoders learn from unlabelled clips. [default: default]"),
+    ] = None,
+    fine_tuning_loss: Annotated[
+        str | None,
+        typer.Option(metavar="LOSS", help="How they learn from labels: ce, sslcl, supcon and others. [default: ce]"),
+    ] = None,
     device: Annotated[
         Device | None,
         typer.Option(metavar="auto|cpu|cuda", help="Where models run. [default: auto]", show_default=False),
@@ -110,6 +118,8 @@ def label(
         batch=batch,
         evaluation_share=evaluation_share,
         control_share=control_share,
+        pretraining=pretraining,
+        fine_tuning_loss=fine_tuning_loss,
         device=None if device is None else device.value,
     )
     project, said = prepare(workspace, source, wishes, by=name)

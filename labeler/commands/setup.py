@@ -29,6 +29,8 @@ class Wishes:
     batch: int | None = None
     evaluation_share: float | None = None
     control_share: float | None = None
+    pretraining: str | None = None
+    fine_tuning_loss: str | None = None
     device: str | None = None
     synthetic: bool | None = None
     name: str | None = None
@@ -81,6 +83,27 @@ def _checked(wishes: Wishes) -> dict[str, Any]:
         except PipelineError as error:
             raise UsageError(f"--strategy: {error}") from error
         chosen["strategy"] = wishes.strategy
+    chosen |= _learning(wishes)
+    return chosen
+
+
+def _learning(wishes: Wishes) -> dict[str, Any]:
+    """How encoders learn, as settings."""
+    chosen: dict[str, Any] = {}
+    if wishes.pretraining is not None:
+        from pipelines.recipes import RECIPES
+
+        if wishes.pretraining not in (*RECIPES, "none"):
+            raise UsageError(f"--pretraining {wishes.pretraining!r} is unknown; allowed: {', '.join(RECIPES)}, none")
+        chosen["pretraining"] = wishes.pretraining
+    if wishes.fine_tuning_loss is not None:
+        from pipelines.losses import LOSSES
+
+        if unknown := [name for name in wishes.fine_tuning_loss.split("+") if name not in LOSSES]:
+            raise UsageError(
+                f"--fine-tuning-loss {unknown[0]!r} is unknown; allowed: {', '.join(LOSSES)}, or several joined by +"
+            )
+        chosen["fine_tuning_loss"] = wishes.fine_tuning_loss
     return chosen
 
 

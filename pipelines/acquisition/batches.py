@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from .contract import Indices, Pool
 
-LEADING = 20
+LEADING = 12
 CHUNK = 10
 NEAR = 0.25
 SAMPLE = 300
 
 
 def leading(pool: Pool) -> npt.NDArray[np.float32]:
-    """The leading components (n, up to 20), in which distances say more about a clip than in all of them."""
+    """The leading components (n, up to 12), in which distances say more about a clip than in all of them."""
     return pool.components[:, :LEADING]
 
 

@@ -1,12 +1,11 @@
 """The fast round: from a few labels to calibrated probabilities of every clip, in well under a second.
 
-Members are the same self-training LDA on different features: raw, per-speaker normalised, or with class-aware speaker
-offsets, each over one set of views and layers. Cross-validation that holds out whole speakers weighs them.
+Members (members.py) learn from different features: raw, per-speaker normalised, or with class-aware speaker offsets,
+each over one set of views and layers. Cross-validation that holds out whole speakers weighs them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,50 +14,17 @@ import numpy.typing as npt
 from pipelines.errors import PipelineError
 
 from .layers import feature_sets
-from .lda import Array, softmax
+from .lda import Array
+from .members import Member, early_lean, make_members
 from .mixture import FLOOR, CrossValidated, evidence, held_out_groups, macro_recall, mix, rows_of, weights_from
-from .normalisation import speaker_codes, standardise
-from .offsets import SpeakerOffsets
-from .pool import Extra, Floats, Indices, PoolFeatures, RoundModel
-from .projection import principal_components
-from .self_training import Task, self_train
+from .normalisation import speaker_codes
+from .pool import Extra, Indices, PoolFeatures, RoundModel
+from .self_training import Task
 from .temperature import fit_temperature, scale
 from .words import because
 
-COMPONENTS = 100
 MOST_UNLABELLED = 1200
 MOST_UNLABELLED_FOLD = 500
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """A candidate. `prior`: None is raw, else how strongly per-speaker statistics are drawn to the pool's, in clips."""
-
-    name: str
-    prior: float | None = None
-    offsets: bool = False
-
-
-CANDIDATES = (
-    Normalisation("raw"),
-    Normalisation("speaker", prior=1.0),
-    Normalisation("shrunk speaker", prior=10.0),
-    Normalisation("speaker offset", offsets=True),
-)
-
-
-@dataclass(frozen=True)
-class Member:
-    """One model of the mixture: its features (n, k), and the speaker offsets to take out of them, if any."""
-
-    normalisation: str
-    features: str
-    x: Floats
-    offsets: SpeakerOffsets | None
-
-    def predict(self, task: Task, wanted: Indices) -> Array:
-        """Softened probabilities (len(wanted), C)."""
-        return softmax(self_train(self.x, task, wanted, self.offsets))
 
 
 class FastRound:
@@ -66,47 +32,24 @@ class FastRound:
 
     fit_rows: the clips that may shape components and self-training (never evaluation clips). seed: which of the clips
     are learnt from without labels where there are more than 1,200. extra: what a slow round adds to the mixture.
+    shared: whether members also see what the views share (shared.py).
     """
 
     def __init__(
-        self, pool: PoolFeatures, fit_rows: npt.NDArray[np.integer], seed: int = 0, extra: Extra | None = None
+        self,
+        pool: PoolFeatures,
+        fit_rows: npt.NDArray[np.integer],
+        seed: int = 0,
+        extra: Extra | None = None,
+        *,
+        shared: bool = True,
     ) -> None:
         self.pool, self.seed, self.extra = pool, seed, extra
         self.fit_rows: Indices = np.unique(np.asarray(fit_rows, np.intp))
         self.shuffled: Indices = np.random.default_rng(seed).permutation(self.fit_rows)
         self.speakers = speaker_codes(pool.speakers)
         self.sets = feature_sets(list(pool.blocks))
-        self.members = self._members()
-        preferred = [m for m in self.members if m.normalisation == "shrunk speaker"] or self.members
-        self.components = preferred[0].x
-
-    def _members(self) -> list[Member]:
-        several = len(np.unique(self.speakers[self.speakers >= 0])) >= 2
-        candidates = CANDIDATES if several else CANDIDATES[:1]
-        spaces = {prior: self._spaces(prior) for prior in dict.fromkeys(c.prior for c in candidates)}
-        fit = np.zeros(len(self.pool.clips), bool)
-        fit[self.fit_rows] = True
-        return [
-            Member(c.name, title, x, SpeakerOffsets(x, self.speakers, fit) if c.offsets else None)
-            for c in candidates
-            for title, x in spaces[c.prior].items()
-        ]
-
-    def _spaces(self, prior: float | None) -> dict[str, Floats]:
-        """Components of each set of features under one normalisation."""
-        speakers = None if prior is None else self.speakers
-        blocks = {
-            name: standardise(self.pool.blocks[name], self.fit_rows, speakers, prior or 0.0)
-            for name in {name: None for shares in self.sets.values() for name in shares}
-        }
-        return {
-            title: principal_components(
-                np.concatenate([blocks[name] * np.float32(share**0.5) for name, share in shares.items()], axis=1),
-                self.fit_rows,
-                COMPONENTS,
-            )
-            for title, shares in self.sets.items()
-        }
+        self.members, self.components = make_members(pool, self.sets, self.speakers, self.fit_rows, shared=shared)
 
     def cross_validate(
         self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int
@@ -119,7 +62,8 @@ class FastRound:
         fold, by_speaker = held_out_groups(y, self.speakers[rows])
         splits = rows_of(fold) if len(rows) >= 2 else []
         outs = [self._out_of_fold(m, rows, y, classes, splits) for m in self.members]
-        weights = weights_from([evidence(out, y) if splits else 0.0 for out in outs])
+        found = [evidence(out, y) if splits else 0.0 for out in outs]
+        weights = weights_from(found, early_lean(self.members, len(rows), classes))
         return CrossValidated(outs, weights, splits, by_speaker)
 
     def fit(self, labelled: npt.NDArray[np.integer], y: npt.NDArray[np.integer], classes: int) -> RoundModel:
@@ -197,6 +141,7 @@ class FastRound:
     def _details(self, weights: Array) -> dict[str, Any]:
         normalisations: dict[str, float] = {}
         features: dict[str, float] = {}
+        shared = float(sum(w for m, w in zip(self.members, weights.tolist(), strict=True) if m.shared))
         for member, weight in zip(self.members, weights.tolist(), strict=True):
             normalisations[member.normalisation] = normalisations.get(member.normalisation, 0.0) + weight
             features[member.features] = features.get(member.features, 0.0) + weight
@@ -204,8 +149,9 @@ class FastRound:
             "normalisation": normalisations,
             "features": features,
             "blocks": {title: list(shares) for title, shares in self.sets.items()},
+            "shared": shared,
             "members": [
-                {"normalisation": m.normalisation, "features": m.features, "weight": w}
+                {"normalisation": m.normalisation, "features": m.features, "shared": m.shared, "weight": w}
                 for m, w in zip(self.members, weights.tolist(), strict=True)
             ],
             "speakers": int(self.speakers.max(initial=-1)) + 1,

@@ -64,14 +64,14 @@ def macro_recall(predicted: npt.NDArray[np.intp], y: npt.NDArray[np.intp], class
     return float(np.mean(hits[present] / totals[present])) if present.any() else float("nan")
 
 
-def weights_from(evidence: Sequence[float]) -> Array:
-    """exp(0.15 * (evidence - best)), summing to 1: (M,) from each member's `evidence`.
+def weights_from(evidence: Sequence[float], prior: Array | None = None) -> Array:
+    """prior * exp(0.15 * (evidence - best)), summing to 1: (M,) from each member's `evidence`; all alike by default.
 
     methods.md 5.9 takes exp(20 * UAR). The likelihood is as good with many labels and steadier with few, because it
     moves with every label and not only where the best class changes (docs/results/fast_round.md).
     """
     values = np.asarray(evidence, float)
-    raised = np.exp(SHARPNESS * (values - values.max()))
+    raised = np.exp(SHARPNESS * (values - values.max())) * (1.0 if prior is None else prior)
     return np.asarray(raised / raised.sum())
 
 

@@ -11,6 +11,9 @@ def because(details: Mapping[str, Any]) -> str:
     first = _normalisation(details)
     if extra := details.get("extra"):
         first = f"{extra['name'].capitalize()} carry {100 * extra['share']:.0f} % of the weight. {first}"
+    if (shared := details.get("shared", 0.0)) >= 0.005:
+        of = "" if shared > 0.995 else f" in {100 * shared:.0f} % of it"
+        first = f"{first}. What the views share stands beside the features{of}"
     features: Mapping[str, float] = details["features"]
     title = max(features, key=lambda name: features[name])
     if len(features) > 1 and details["cross_validated"]:
@@ -25,7 +28,7 @@ def _normalisation(details: Mapping[str, Any]) -> str:
             return "Features as they are: no speakers are known, so nothing is normalised by speaker"
         return "Features as they are: one speaker alone gives nothing to normalise by"
     if not details["cross_validated"]:
-        return "Raw and per-speaker features weigh the same until there are labels enough to compare them"
+        return f"Per-speaker features carry {100 - 100 * shares['raw']:.0f} % of the weight until labels tell"
     own = 1.0 - shares["raw"]
     best = {True: 0.0, False: 0.0}
     for member in details["members"]:

@@ -35,16 +35,17 @@ class PairwiseOptions:
     """What `reproduce pairwise-cl` runs.
 
     recipes: names in RECIPES. normalise: `speaker` and/or `pool`. folds: as `replay`. seeds: label draws and
-        pre-trainings.
-    many: fractions of every seed; once: those of the first seed only (long, and less noisy). quick: two folds, one
-        seed, three
-    fractions, short training: minutes, to see that it runs. results: a folder that keeps finished cells and encoders.
+    fine-tunings; pretrainings: of each fold, the seeds take turns with them (a pre-training takes as long as the rest
+    of a cell, and the labels drawn differ more than two pre-trainings do). many: fractions of every seed; once: those
+    of the first seed only (long, and less noisy). quick: two folds, one seed, three fractions, short training: minutes,
+    to see that it runs. results: a folder that keeps finished cells and encoders.
     """
 
     recipes: Sequence[str] = ("paper",)
     normalise: Sequence[Normalise] = ("speaker",)
     folds: str = "speaker:5"
     seeds: int = 3
+    pretrainings: int = 1
     many: Sequence[float] = (0.01, 0.02, 0.05, 0.1)
     once: Sequence[float] = (0.2, 0.5, 1.0)
     regimes: Sequence[str] = REGIMES
@@ -99,7 +100,10 @@ def plan(options: PairwiseOptions, folds: int) -> Iterator[Cell]:
             for normalise in options.normalise:
                 for fold in range(min(2, folds) if options.quick else folds):
                     fractions = (*options.many, *(options.once if seed == 0 else ()))
-                    cell = Cell(fold, seed, RECIPES[name], normalise, fractions, tuple(options.regimes))
+                    cell = Cell(
+                        fold, seed, RECIPES[name], normalise, fractions, tuple(options.regimes),
+                        pretraining_seed=seed % options.pretrainings,
+                    )  # fmt: skip
                     yield _quick(cell) if options.quick else cell
 
 

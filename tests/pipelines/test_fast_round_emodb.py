@@ -14,7 +14,7 @@ from pipelines.evaluation.uar import uar
 from pipelines.experiments.folds import make_folds
 from pipelines.experiments.replay_corpus import ReplayCorpus, read_corpus, two_classes_each
 
-DRAWS = 2
+DRAWS = 4
 LABELS = (20, 60)
 
 

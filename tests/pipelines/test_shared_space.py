@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.shared_space import fit_shared_space
+from pipelines.classifiers.shared_space import fit_shared_space
 
 
 def views(n: int = 400, shared: int = 3, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
