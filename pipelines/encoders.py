@@ -243,3 +243,15 @@ def settle_batch_norm(
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.train(training)
+
+
+def untrained_encoders(
+    inputs: Inputs, recipe: Recipe, rows: Any, seed: int, device: torch.device | str = "cpu"
+) -> MultiViewEncoder:
+    """Encoders as they are before any training, with batch norms set to the statistics of these clips; on the CPU."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = MultiViewEncoder(shapes_of(inputs), recipe)
+    model.to(device)
+    settle_batch_norm(model, inputs, rows, device)
+    return model.cpu().eval()

@@ -194,7 +194,7 @@ function working(worker, model) {
   const knows = model ? `The model of round ${model.round} knows ${plural(model.labels, 'label', 'labels')}` : 'There is no model yet';
   say('.pg-lead', state === 'absent' ? `${knows}. The worker is not running.` : state === 'failed' ? `${knows}. The worker failed: ${error}` : `${knows}. Worker: ${line.charAt(0).toLowerCase()}${line.slice(1)}`);
   part('notices', notices, (texts) => {
-    for (const old of root.querySelectorAll('.pg-warn')) old.remove();
+    for (const old of root.querySelectorAll('#pg-worker-error ~ .pg-warn')) old.remove();
     $('#pg-worker-error').after(...texts.map((text) => make('p', {className: 'pg-warn', textContent: text})));
   });
 }
@@ -277,6 +277,8 @@ function show(found) {
   part('alignment', found.alignment, aligned);
   part('model', found.model, used);
   part('encoders', {pretraining: found.pretraining, slow_round: found.slow_round, off: found.pretraining_off, now: (found.worker.step || '').startsWith('pre-training')}, encoders);
+  part('signs', found.failure_signs, (texts) => $('#pg-signs').replaceChildren(
+    ...texts.map((textContent) => make('p', {className: 'pg-warn', textContent}))));
   part('rounds', {rounds: found.rounds, total: found.rounds_total}, tabled);
   part('ingest', found.ingest, read);
   working(found.worker, found.model);

@@ -11,6 +11,7 @@ from db.engine import iso
 from db.labels import LabelCounts, StandingAnswer, label_counts, newest_event, standing
 from db.rounds import Artefact, CurvePoint, Round, artefacts, curve, latest_round, rounds, worker_state
 from labeler.service.coverage import coverage, curve_empty, rests_on_enough, spent
+from labeler.service.failure_signs import failure_signs
 from labeler.service.project import Project, project_settings
 
 ROUNDS_SHOWN = 12
@@ -52,6 +53,7 @@ class ProgressReader:
         newest = published[-1] if published else None
         points = shown_curve(self.project)
         now = point_now(points, newest)
+        made = {kind: _newest(artefacts(store, kind)) for kind in ("alignment", "pretraining", "slow_round")}
         return {
             "project": found.name,
             "classes": list(found.classes),
@@ -66,7 +68,8 @@ class ProgressReader:
             "coverage": coverage(known.answers, known.every, found),
             "worker": self._worker(),
             "ingest": self._ingest(known),
-            **{kind: _newest(artefacts(store, kind)) for kind in ("alignment", "pretraining", "slow_round")},
+            **made,
+            "failure_signs": failure_signs(**made, now=None if now is None else point_document(now)),
             "pretraining_off": found.pretraining == "none",
         }
 

@@ -21,7 +21,7 @@ from pipelines.classifiers.lda import fit_lda
 from pipelines.classifiers.normalisation import standardise
 from pipelines.classifiers.projection import principal_components
 from pipelines.encoder_inputs import Inputs, Normalise
-from pipelines.encoders import MultiViewEncoder, embed, settle_batch_norm, shapes_of
+from pipelines.encoders import MultiViewEncoder, embed, shapes_of, untrained_encoders
 from pipelines.evaluation.pwcca import alignment
 from pipelines.experiments.folds import Fold
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus
@@ -110,18 +110,6 @@ def run_cell(
 
 def _short(scores: Scores) -> str:
     return " ".join(f"{name} {100 * value:.1f}" for name, value in scores.items())
-
-
-def untrained_encoders(
-    inputs: Inputs, recipe: Recipe, rows: Indices, seed: int, device: torch.device | str
-) -> MultiViewEncoder:
-    """Encoders as they are before any training, with batch norms set to the pool's statistics."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = MultiViewEncoder(shapes_of(inputs), recipe)
-    model.to(device)
-    settle_batch_norm(model, inputs, rows, device)
-    return model.cpu().eval()
 
 
 def pretrained(

@@ -62,7 +62,7 @@ def due(context: Context) -> bool:
 
 def do(context: Context) -> None:
     """Pre-train, measure on evaluation clips, note the file. Goes on from its checkpoint after a kill."""
-    from pipelines.encoders import MultiViewEncoder, settle_batch_norm, shapes_of
+    from pipelines.encoders import untrained_encoders
     from pipelines.pairwise_cl import pretrain, save_encoders
     from pipelines.recipes import recipe
 
@@ -93,9 +93,7 @@ def do(context: Context) -> None:
         identity=pool.clips,
     )
     assert found is not None  # it gives way by breathing, never by leaving
-    untrained = MultiViewEncoder(shapes_of(inputs), chosen)
-    settle_batch_norm(untrained, inputs, rows)
-    context.breathe()
+    untrained = beside(context, lambda: untrained_encoders(inputs, chosen, rows, settings.seed))
     measured = _alignment(context, pool, inputs, untrained, found.model)
     mapped = _map(context, pool, inputs, found.model)
     save_encoders(path, found.model, {"setup": setup, "clips": len(rows), "recipe": settings.pretraining})
@@ -146,7 +144,7 @@ def _alignment(
     if len(rows) < SHORTEST:
         return None
     k = max(2, min(10, len(rows) // 10))
-    old, new = (embed(model, inputs, rows) for model in (before, after))
+    old, new = beside(context, lambda: (embed(before, inputs, rows), embed(after, inputs, rows)))
     names = {"wav2vec2": "speech model", "mel": "log-mel", "egemaps": "eGeMAPS"}
     pairs: list[dict[str, Any]] = []
     views = list(new)
@@ -177,7 +175,8 @@ def _map(context: Context, pool: Learned, inputs: Inputs, model: MultiViewEncode
 
     rng = np.random.default_rng(context.settings.seed)
     rows = np.sort(rng.permutation(len(pool.clips))[:MAPPED])
-    x = np.concatenate([h.numpy() for h in embed(model, inputs, rows).values()], axis=1)
+    embedded = beside(context, lambda: embed(model, inputs, rows))
+    x = np.concatenate([h.numpy() for h in embedded.values()], axis=1)
     x -= x.mean(axis=0)
 
     def place() -> npt.NDArray[np.float32]:

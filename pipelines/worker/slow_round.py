@@ -114,12 +114,14 @@ def do(context: Context) -> None:
     model, _ = load_encoders(context.workspace / encoders.path)
     cross = pool.fast.cross_validate(rows, y, classes)
     context.breathe()
-    total = len(cross.splits) + 1
+    total = len(cross.splits) + 2
+    scratch: dict[str, float] = {}
     tuned = np.full((len(y), classes), 1.0 / classes)
     for number, (kept, held) in enumerate(cross.splits):
         if len(np.unique(y[kept])) >= 2:
             one = _fine_tune(context, pool, model, rows[kept], y[kept], f"fold {number + 1}", (number, total))
             tuned[held] = one.probabilities[rows[held]]
+            scratch = scratch or _from_scratch(context, pool, model, (rows, y, kept, held), one, (total - 1, total))
     found = verdict(cross.mixed, tuned, y, classes)
     details: dict[str, Any] = {
         "setup": setup,
@@ -130,13 +132,14 @@ def do(context: Context) -> None:
         "share": found.share,
         "loss": settings.fine_tuning_loss,
         "about": _words(found, len(labels), cross.by_speaker),
+        **scratch,
     }
     key = fingerprint([setup, *labels])
     path = context.workspace / "models" / f"fine-tuned-{key}.safetensors"
     if found.share:
         import torch
 
-        whole = _fine_tune(context, pool, model, rows, y, "all labels", (total - 1, total))
+        whole = _fine_tune(context, pool, model, rows, y, "all labels", (total - 2, total))
         tensors = {
             "embeddings": torch.from_numpy(whole.embeddings).half(),
             "probabilities": torch.from_numpy(whole.probabilities),
@@ -149,6 +152,33 @@ def do(context: Context) -> None:
     context.learning.reconsider()
     context.encoding.forget()
     LOG.info("%s", details["about"])
+
+
+def _from_scratch(
+    context: Context,
+    pool: Learned,
+    model: MultiViewEncoder,
+    fold: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]],
+    tuned: FineTuned,
+    place: tuple[int, int],
+) -> dict[str, float]:
+    """UAR on one held-out fold of encoders that were not pre-trained, beside the pre-trained ones'.
+
+    fold: rows and classes of the labels, and the positions to learn from and to judge on. Pre-training that does worse
+    than none is a sign of failure; one fold tells, the others would double the time.
+    """
+    from pipelines.encoders import untrained_encoders
+    from pipelines.evaluation.uar import uar
+    from pipelines.recipes import recipe
+
+    rows, y, kept, held = fold
+    inputs = context.encoding.inputs(context, pool)
+    chosen, seed = recipe(context.settings.pretraining), context.settings.seed
+    untrained = pretrain.beside(context, lambda: untrained_encoders(inputs, chosen, pool.fast.fit_rows, seed))
+    other = _fine_tune(context, pool, untrained, rows[kept], y[kept], "from scratch", place)
+    classes = len(context.settings.classes)
+    judged = {"pretrained": tuned, "scratch": other}
+    return {name: uar(y[held], one.probabilities[rows[held]].argmax(1), classes) for name, one in judged.items()}
 
 
 def _fine_tune(

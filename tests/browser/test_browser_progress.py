@@ -146,6 +146,9 @@ def test_the_map_plays_a_clip_when_it_is_clicked(progress: Page, project: Projec
         "about": "Pre-trained on 29 clips.",
     }
     put_artefact(project.store, "pretraining", "k", "models/k", trained)
+    tried = {"about": "Fine-tuned encoders are not in use.", "scratch": 0.71, "pretrained": 0.52}
+    put_artefact(project.store, "slow_round", "k", "models/k", tried)
+    expect(progress.locator("#pg-signs")).to_contain_text("better from scratch (UAR 0.71)")
     expect(progress.locator("#pg-alignment")).to_contain_text("mel and egemaps")
     expect(progress.locator("#pg-pretraining-note")).to_have_text("Pre-trained on 29 clips.")
     expect(progress.locator("#pg-pretraining .scatterlayer .trace")).to_have_count(3)

@@ -51,6 +51,8 @@ def test_encoders_are_pre_trained_measured_and_tried(speech_manifest: Path, benc
     tried = artefacts(project.store, "slow_round")
     assert [one.details["labels"] for one in tried] == [len(training_labels(project.store))]
     assert "UAR" in tried[0].details["about"]
+    assert 0 <= tried[0].details["scratch"] <= 1
+    assert 0 <= tried[0].details["pretrained"] <= 1
     newest = latest_round(project.store)
     assert newest is not None
     used = tried[0].details["share"]
