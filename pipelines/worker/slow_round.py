@@ -222,7 +222,7 @@ def _tuning(context: Context) -> Tuning:
     from pipelines.fine_tuning import Tuning
 
     loss = context.settings.fine_tuning_loss
-    # Heads a view with SSLCL too: joint ones, which view masking needs, are 3 points behind (docs/results/pairwise_cl.md).
+    # Heads a view with SSLCL too: joint ones, which view masking needs, are 3 points behind (results/pairwise_cl.md).
     return Tuning(loss=LOSSES.get(loss, loss), heads="views")
 
 
