@@ -277,6 +277,7 @@ function show(found) {
   part('alignment', found.alignment, aligned);
   part('model', found.model, used);
   part('encoders', {pretraining: found.pretraining, slow_round: found.slow_round, off: found.pretraining_off, now: (found.worker.step || '').startsWith('pre-training')}, encoders);
+  part('context', found.context, (context) => say('#pg-context-note', context ? context.about : ''));
   part('signs', found.failure_signs, (texts) => $('#pg-signs').replaceChildren(
     ...texts.map((textContent) => make('p', {className: 'pg-warn', textContent}))));
   part('rounds', {rounds: found.rounds, total: found.rounds_total}, tabled);

@@ -69,6 +69,7 @@ class ProgressReader:
             "worker": self._worker(),
             "ingest": self._ingest(known),
             **made,
+            "context": _newest(artefacts(store, "context")),
             "failure_signs": failure_signs(**made, now=None if now is None else point_document(now)),
             "pretraining_off": found.pretraining == "none",
         }

@@ -114,11 +114,11 @@ class Learning:
         ]
 
     def _setup(self, context: Context) -> tuple[object, ...]:
-        from pipelines.worker import slow_round  # which builds on this module
+        from pipelines.worker import added  # which builds on this module
 
-        tuned = slow_round.in_use(context)
+        more = added.in_use(context)
         views = (view.key for view in context.extraction.views.get(context))
-        return (context.settings.seed, *views, *([] if tuned is None else [tuned.key]))
+        return (context.settings.seed, *views, *([] if more is None else [more.key]))
 
     def _is_stale(self, context: Context, pool: Learned, facts: list[Fact], whole: bool) -> bool:
         if pool.setup != self._setup(context):
@@ -136,14 +136,14 @@ class Learning:
 
     def _make(self, context: Context, facts: list[Fact]) -> Learned:
         from pipelines.classifiers import FastRound, PoolFeatures
-        from pipelines.worker import slow_round
+        from pipelines.worker import added
 
         began = time.monotonic()
         clips = [clip for clip, _, _ in facts]
         blocks = context.memory.blocks(context.extraction.views.get(context), clips)
         features = PoolFeatures(clips, blocks, [speaker for _, speaker, _ in facts])
-        tuned = slow_round.in_use(context)
-        extra = None if tuned is None else slow_round.extra(context, tuned, clips)
+        more = added.in_use(context)
+        extra = None if more is None else added.extra(context, more, clips)
         fast = FastRound(features, _fit_rows(facts), context.settings.seed, extra)
         fast.pool.blocks = {}  # only the components are needed from here on
         LOG.info("pool of %d clips, made in %.2f s", len(clips), time.monotonic() - began)

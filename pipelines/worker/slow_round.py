@@ -21,7 +21,6 @@ from pipelines.worker.log import LOG
 from pipelines.worker.step import Step
 
 if TYPE_CHECKING:
-    from pipelines.classifiers import Extra
     from pipelines.encoders import MultiViewEncoder
     from pipelines.fine_tuning import FineTuned, Tuning
     from pipelines.worker.context import Context
@@ -69,7 +68,8 @@ def verdict(fast: Array, tuned: Array, y: npt.NDArray[np.intp], classes: int) ->
     return Verdict(without, with_, share if gained.sum() > CLEARLY * error and with_ > without else 0.0)
 
 
-def _labels(context: Context, pool: Learned) -> list[tuple[str, str]]:
+def labels_of(context: Context, pool: Learned) -> list[tuple[str, str]]:
+    """(clip, class) of the labels that may be trained on, of clips of the pool."""
     classes = set(context.settings.classes)
     return [(clip, klass) for clip, klass, _ in context.known.labels if clip in pool.rows and klass in classes]
 
@@ -89,7 +89,7 @@ def due(context: Context) -> bool:
     encoders = pretrain.newest(context)
     if encoders is None:
         return False
-    labels = _labels(context, pool)
+    labels = labels_of(context, pool)
     if len(labels) < FEWEST * len(context.settings.classes) or len({klass for _, klass in labels}) < 2:
         return False
     before = _tried(context, _setup(context, encoders))
@@ -106,7 +106,7 @@ def do(context: Context) -> None:
     pool, encoders = context.learning.pool(context), pretrain.newest(context)
     if pool is None or encoders is None:
         return
-    labels = _labels(context, pool)
+    labels = labels_of(context, pool)
     settings, classes = context.settings, len(context.settings.classes)
     setup = _setup(context, encoders)
     rows = np.array([pool.rows[clip] for clip, _ in labels], np.intp)
@@ -239,21 +239,6 @@ def in_use(context: Context) -> Artefact | None:
     encoders = None if context.settings.pretraining == "none" else pretrain.newest(context)
     made = None if encoders is None else _tried(context, _setup(context, encoders))
     return made if made is not None and made.details["share"] else None
-
-
-def extra(context: Context, made: Artefact, clips: list[str]) -> Extra | None:
-    """What it adds to a pool of these clips; None where its file is gone, or a clip of the pool is not in it."""
-    from pipelines import checkpoints
-    from pipelines.classifiers import Extra
-
-    found = checkpoints.read(context.workspace / made.path)
-    if found is None or found[1]["classes"] != list(context.settings.classes):
-        return None
-    place = {clip: row for row, clip in enumerate(found[1]["clips"])}
-    if any(clip not in place for clip in clips):
-        return None
-    values = found[0]["probabilities"].numpy()[[place[clip] for clip in clips]]
-    return Extra("fine-tuned encoders", float(made.details["share"]), values)
 
 
 STEP = Step("slow_round", "fine-tuning encoders on the labels", due, do)

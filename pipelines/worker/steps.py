@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.worker import curve, extract, fast_round, ingest, pretrain, slow_round, start, views
+from pipelines.worker import context_round, curve, extract, fast_round, ingest, pretrain, slow_round, start, views
 from pipelines.worker.step import Step
 
 STEPS: tuple[Step, ...] = (
@@ -12,6 +12,7 @@ STEPS: tuple[Step, ...] = (
     ingest.STEP,
     views.STEP,
     extract.STEP,
+    context_round.STEP,
     pretrain.STEP,
     slow_round.STEP,
 )

@@ -158,7 +158,9 @@ def test_artefacts_fill_their_places(project: Project, client: TestClient) -> No
         details = {"history": history, "best_epoch": epoch, "about": f"Pre-trained, {key}."}
         put_artefact(project.store, "pretraining", key, "models/k", details)
     put_artefact(project.store, "slow_round", "k", "models/k", {"about": "Fine-tuned encoders are in use."})
+    put_artefact(project.store, "context", "k", "models/k", {"about": "The dialogue around a clip is in use (gru)."})
     found = client.get("/api/progress").json()
+    assert found["context"]["about"] == "The dialogue around a clip is in use (gru)."
     assert found["map"]["about"] == "UMAP."
     assert [trace["name"] for trace in found["map"]["figure"]["data"]] == ["not labelled", "anger"]
     assert found["alignment"]["pairs"] == pairs
