@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +50,13 @@ def reproduce(
     speech_model: Annotated[
         str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder of pairwise-cl.")
     ] = "facebook/wav2vec2-base",
+    recipes: Annotated[
+        str, typer.Option(metavar="A,B", help="Pre-trainings of pairwise-cl: paper, default, or both.")
+    ] = "paper",
+    inputs: Annotated[
+        str,
+        typer.Option(metavar="speaker|pool|speaker,pool", help="Inputs of pairwise-cl: by speaker, raw, or both."),
+    ] = "speaker",
     text_encoder: Annotated[
         str,
         typer.Option(metavar="NAME|PATH|tf-idf", help="The text encoder of sslcl; auto takes what is here."),
@@ -68,6 +75,9 @@ def reproduce(
     Finished pieces are kept in the workspace: a run that was stopped goes on. Progress goes to standard error.
     """
     one_standard_output(json_out, html_out)
+    from pipelines.recipes import RECIPES
+
+    chosen = _several("--recipes", recipes, tuple(RECIPES)), _several("--inputs", inputs, ("speaker", "pool"))
     name = corpus or CORPUS[paper]
     source = _manifest(name, root) if paper is Paper.pairwise_cl else _dialogues(name, root)
     from pipelines.torch_setup import choose_device
@@ -81,7 +91,8 @@ def reproduce(
     }
     with progress_bar() as tick:
         if paper is Paper.pairwise_cl:
-            document, text, page = _pairwise_cl(source, folds, speech_model, workspace, common, tick)
+            common |= {"folds": folds, "recipes": chosen[0], "normalise": chosen[1]}
+            document, text, page = _pairwise_cl(source, speech_model, workspace, common, tick)
         else:
             document, text, page = _sslcl(name, source, text_encoder, workspace, common, tick)
     import json
@@ -97,9 +108,14 @@ def reproduce(
 Result = tuple[dict[str, Any], str, Callable[[], str]]
 
 
-def _pairwise_cl(
-    source: Path, folds: str, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick
-) -> Result:
+def _several(option: str, given: str, allowed: Sequence[str]) -> list[str]:
+    chosen = list(dict.fromkeys(part.strip() for part in given.split(",")))
+    if unknown := [name for name in chosen if name not in allowed]:
+        raise UsageError(f"{option} {unknown[0]!r} is unknown; allowed: {', '.join(allowed)}, or several with commas")
+    return chosen
+
+
+def _pairwise_cl(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
     from labeler.commands.setup import speech_model_at
     from pipelines.experiments.pairwise_cl import PairwiseOptions, as_markdown
     from pipelines.experiments.pairwise_cl import reproduce as run
@@ -115,7 +131,7 @@ def _pairwise_cl(
     )
     for notice in data.corpus.notices:
         print(notice, file=sys.stderr)
-    document = run(data, PairwiseOptions(folds=folds, **common), progress=tick)
+    document = run(data, PairwiseOptions(**common), progress=tick)
     return document, as_markdown(document), lambda: page(document)
 
 

@@ -47,7 +47,7 @@ OTHERS = (
 )
 BATCHES = (1, 4, 8, 32)
 MAIN_BATCH = 8
-RATES = (1e-3, 2e-3, 4e-3)
+RATES = (1e-3, 2e-3)
 """At MAIN_BATCH; at others times the root of the batch's ratio to it."""
 LAYERS = (2, 3, 4)
 Progress = Callable[[int, int, str], None]

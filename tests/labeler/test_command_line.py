@@ -37,6 +37,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("label {manifest} --device tpu", "'auto', 'cpu', 'cuda'"),
         ("label {manifest} --host 0.0.0.0", "127.0.0.1"),
         ("label {manifest} --strategy psychic", "margin"),
+        ("label {manifest} --pretraining simclr", "allowed: paper, default, none"),
+        ("label {manifest} --fine-tuning-loss ce+hinge", "'hinge' is unknown; allowed: ce"),
         ("label {manifest} --views wav2vec2,smell", "allowed: egemaps, mel, wav2vec2"),
         ("label {manifest} --speech-model ./nothing", "config.json"),
         ("label {manifest} --keys 1,2,u", "'u' is taken by 'unsure'"),

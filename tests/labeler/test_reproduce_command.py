@@ -45,6 +45,8 @@ def meld(root: Path, dialogues: int = 12, turns: int = 6) -> None:
         ("reproduce sslcl --corpus atlantis", "allowed for sslcl: iemocap-4"),
         ("reproduce pairwise-cl --corpus atlantis", "allowed: emodb"),
         ("reproduce sslcl --json - --html -", "standard output"),
+        ("reproduce pairwise-cl --recipes paper,simclr", "'simclr' is unknown; allowed: paper, default"),
+        ("reproduce pairwise-cl --inputs loud", "allowed: speaker, pool"),
         ("reproduce sslcl --seeds 0", "greater than or equal to 1"),
     ],
 )

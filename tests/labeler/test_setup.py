@@ -58,13 +58,15 @@ def test_options_become_settings(tmp_path: Path) -> None:
         batch=7,
         evaluation_share=0.3,
         device="cpu",
+        pretraining="paper",
+        fine_tuning_loss="ce+sslcl",
     )
     project, _ = prepare(tmp_path / "w", str(manifest(tmp_path / "m", ["a", "b"], "talks.csv")), wishes, by="mara")
     now = settings(project.store)
     assert now is not None
     assert (now.name, now.classes, now.keys, now.speech_model) == ("talks", ("b", "a"), ("q", "w"), str(model))
     assert (now.views, now.strategy, now.batch, now.evaluation_share) == (("mel", "egemaps"), "margin", 7, 0.3)
-    assert now.device == "cpu"
+    assert (now.device, now.pretraining, now.fine_tuning_loss) == ("cpu", "paper", "ce+sslcl")
 
 
 def test_the_same_line_again_changes_nothing_but_asks_for_a_scan(tmp_path: Path) -> None:
