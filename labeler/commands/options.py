@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,14 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+def listed(option: str, given: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """The names in `a,b,c`, each once. UsageError for one that is not allowed."""
+    names = tuple(part.strip() for part in given.split(","))
+    if unknown := [name for name in names if name not in allowed]:
+        raise UsageError(f"{option} {unknown[0]!r} is unknown; allowed: {', '.join(allowed)}")
+    return tuple(dict.fromkeys(names))
 
 
 def existing(workspace: Path) -> Path:

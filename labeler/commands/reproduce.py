@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ import typer
 
 from labeler.commands.corpus import corpora_folder, corpus_root, there
 from labeler.commands.documents import one_standard_output, progress_bar, put
-from labeler.commands.options import DEFAULT_WORKSPACE, Device, Workspace
+from labeler.commands.options import DEFAULT_WORKSPACE, Device, Workspace, listed
 from labeler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ def reproduce(
     one_standard_output(json_out, html_out)
     from pipelines.recipes import RECIPES
 
-    chosen = _several("--recipes", recipes, tuple(RECIPES)), _several("--inputs", inputs, ("speaker", "pool"))
+    chosen = {
+        "recipes": listed("--recipes", recipes, tuple(RECIPES)),
+        "normalise": listed("--inputs", inputs, ("speaker", "pool")),
+    }
     name = corpus or CORPUS[paper]
     source = _manifest(name, root) if paper is Paper.pairwise_cl else _dialogues(name, root)
     from pipelines.torch_setup import choose_device
@@ -91,7 +94,7 @@ def reproduce(
     }
     with progress_bar() as tick:
         if paper is Paper.pairwise_cl:
-            common |= {"folds": folds, "recipes": chosen[0], "normalise": chosen[1]}
+            common |= {"folds": folds, **chosen}
             document, text, page = _pairwise_cl(source, speech_model, workspace, common, tick)
         else:
             document, text, page = _sslcl(name, source, text_encoder, workspace, common, tick)
@@ -106,13 +109,6 @@ def reproduce(
 
 
 Result = tuple[dict[str, Any], str, Callable[[], str]]
-
-
-def _several(option: str, given: str, allowed: Sequence[str]) -> list[str]:
-    chosen = list(dict.fromkeys(part.strip() for part in given.split(",")))
-    if unknown := [name for name in chosen if name not in allowed]:
-        raise UsageError(f"{option} {unknown[0]!r} is unknown; allowed: {', '.join(allowed)}, or several with commas")
-    return chosen
 
 
 def _pairwise_cl(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from db.clips import add_source, sources
 from db.labels import newest_event
 from db.settings import Settings, change_settings, settings
 from labeler.commands.keys import DEFAULT_KEYS, keys_for, split_classes, split_keys
+from labeler.commands.options import listed
 from labeler.errors import UsageError
 from labeler.service import Project, open_project
 from pipelines.errors import PipelineError
@@ -74,7 +74,7 @@ def _checked(wishes: Wishes) -> dict[str, Any]:
     if wishes.views is not None:
         from pipelines.views import VIEWS
 
-        chosen["views"] = _listed("--views", wishes.views, sorted(VIEWS))
+        chosen["views"] = listed("--views", wishes.views, sorted(VIEWS))
     if wishes.strategy is not None:
         from pipelines.acquisition import strategy
 
@@ -120,13 +120,6 @@ def speech_model_at(given: str) -> str:
             )
         return str(path.resolve())
     return given
-
-
-def _listed(option: str, given: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in given.split(","))
-    if unknown := [name for name in names if name not in allowed]:
-        raise UsageError(f"{option} {unknown[0]!r} is unknown; allowed: {', '.join(allowed)}")
-    return tuple(dict.fromkeys(names))
 
 
 def _first_classes(listing: Listing, wishes: Wishes) -> dict[str, Any]:

@@ -24,8 +24,7 @@ def failure_signs(
     *, alignment: Document | None, pretraining: Document | None, slow_round: Document | None, now: Document | None
 ) -> list[str]:
     """Warnings from the newest artefacts' details and the newest point of the curve, most serious first."""
-    found = [*_unstable(pretraining), *_unaligned(alignment), *_fine_tuned(slow_round), *_promised(now)]
-    return [sign for sign in found if sign]
+    return [*_unstable(pretraining), *_unaligned(alignment), *_fine_tuned(slow_round), *_promised(now)]
 
 
 def _unstable(pretraining: Document | None) -> list[str]:

@@ -53,11 +53,12 @@ class ProgressReader:
         newest = published[-1] if published else None
         points = shown_curve(self.project)
         now = point_now(points, newest)
+        shown_now = None if now is None else point_document(now)
         made = {kind: _newest(artefacts(store, kind)) for kind in ("alignment", "pretraining", "slow_round")}
         return {
             "project": found.name,
             "classes": list(found.classes),
-            "now": None if now is None else point_document(now),
+            "now": shown_now,
             "gain": gain(points, now),
             "curve_empty": None if points else curve_empty(known.answers, known.every, known.counts, newest),
             "curve": [point_document(point) for point in points],
@@ -70,7 +71,7 @@ class ProgressReader:
             "ingest": self._ingest(known),
             **made,
             "context": _newest(artefacts(store, "context")),
-            "failure_signs": failure_signs(**made, now=None if now is None else point_document(now)),
+            "failure_signs": failure_signs(**made, now=shown_now),
             "pretraining_off": found.pretraining == "none",
         }
 

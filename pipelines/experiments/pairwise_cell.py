@@ -20,6 +20,7 @@ from pipelines.classifiers import PoolFeatures, fit_round
 from pipelines.classifiers.lda import fit_lda
 from pipelines.classifiers.normalisation import standardise
 from pipelines.classifiers.projection import principal_components
+from pipelines.classifiers.shared import unit_spread
 from pipelines.encoder_inputs import Inputs, Normalise
 from pipelines.encoders import MultiViewEncoder, embed, shapes_of, untrained_encoders
 from pipelines.evaluation.pwcca import alignment
@@ -192,7 +193,7 @@ def plain_scores(
     x = plain_features(data, fold.train, normalise, strongest_blocks(list(data.corpus.blocks)))
     beside = np.concatenate([standardise(h.numpy(), fold.train, None) for h in frozen.values()], axis=1)
     both = principal_components(
-        np.concatenate([_unit_spread(x, fold.train), _unit_spread(beside, fold.train)], axis=1), fold.train, 100
+        np.concatenate([unit_spread(x, fold.train), unit_spread(beside, fold.train)], axis=1), fold.train, 100
     )
     rest = np.setdiff1d(fold.train, rows)
     out: dict[str, Matrix] = {"lda": lda_probabilities(x, rows, y[rows], classes)[fold.test]}
@@ -202,11 +203,6 @@ def plain_scores(
     model = fit_round(pool, rows, y[rows], classes, fit_rows=fold.train, seed=0)
     out["fast_round"] = model.probabilities[fold.test]
     return {name: uar(scores, y[fold.test], classes) for name, scores in out.items()}
-
-
-def _unit_spread(x: Matrix, rows: Indices) -> Matrix:
-    """So scaled that the total variance over these rows is 1: two sets side by side weigh the same."""
-    return np.asarray(x / np.sqrt(x[rows].var(axis=0).sum() + 1e-12))
 
 
 def frozen_scores(frozen: dict[str, Tensor], fold: Fold, rows: Indices, y: Indices, classes: int) -> Scores:

@@ -7,18 +7,27 @@ of those is mixed with what the fast round says, and the best is used only where
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from db.rounds import Artefact, artefacts, put_artefact
+from db.rounds import Artefact, put_artefact
 from pipelines.worker.encoding import device
 from pipelines.worker.learning import Learned, fingerprint
 from pipelines.worker.log import LOG
 from pipelines.worker.pretrain import beside
-from pipelines.worker.slow_round import AGAIN, LOSSES, labels_of, verdict
 from pipelines.worker.step import Step
+from pipelines.worker.trial import (
+    Array,
+    Verdict,
+    labels_of,
+    loss_name,
+    newest_try,
+    rows_and_classes,
+    verdict,
+    worth_trying,
+)
 
 if TYPE_CHECKING:
     from pipelines.conversation.dialogues import Turn
@@ -32,15 +41,12 @@ TURNS = 20
 COMPONENTS = 20
 """The leading ones of the pool: the encoders standardise what they hear, which makes noise of the small ones loud."""
 Floats = npt.NDArray[np.float32]
-Array = npt.NDArray[np.float64]
 
 
 def in_dialogues(context: Context, pool: Learned) -> int:
     """How many clips of the pool are turns of a dialogue of two or more."""
-    known = context.known.clips
-    sizes = Counter(
-        known[c].dialogue for c in pool.clips if known[c].dialogue is not None and known[c].turn is not None
-    )
+    every = (context.known.clips[clip] for clip in pool.clips)
+    sizes = Counter(clip.dialogue for clip in every if clip.dialogue is not None and clip.turn is not None)
     return sum(n for n in sizes.values() if n > 1)
 
 
@@ -50,15 +56,9 @@ def _setup(context: Context) -> str:
     return fingerprint([settings.classes, settings.fine_tuning_loss, settings.seed, *views])
 
 
-def newest(context: Context) -> Artefact | None:
-    """The newest try with the settings in force."""
-    setup = _setup(context)
-    return next((one for one in reversed(artefacts(context.store, KIND)) if one.details.get("setup") == setup), None)
-
-
 def in_use(context: Context) -> Artefact | None:
-    """The same, where cross-validation found a use for it; None otherwise."""
-    made = newest(context)
+    """The newest try, where cross-validation found a use for it; None otherwise."""
+    made = newest_try(context, KIND, _setup(context))
     return made if made is not None and made.details["share"] else None
 
 
@@ -70,14 +70,12 @@ def due(context: Context) -> bool:
     labels = labels_of(context, pool)
     if len(labels) < FEWEST * len(context.settings.classes) or len({klass for _, klass in labels}) < 2:
         return False
-    before = newest(context)
-    if before is None or len(labels) >= AGAIN * before.details["labels"]:
-        return True
-    return bool(before.details["share"]) and len(pool.clips) > before.details["clips"]
+    return worth_trying(newest_try(context, KIND, _setup(context)), len(labels), len(pool.clips))
 
 
 def do(context: Context) -> None:
     """Cross-validate every context encoder, and where one helps train it on all labels."""
+    from pipelines.classifiers.mixture import FLOOR
     from pipelines.classifiers.temperature import fit_temperature, scale
     from pipelines.conversation import CONTEXTS
 
@@ -86,12 +84,11 @@ def do(context: Context) -> None:
         return
     labels, settings = labels_of(context, pool), context.settings
     classes = len(settings.classes)
-    rows = np.array([pool.rows[clip] for clip, _ in labels], np.intp)
-    y = np.array([settings.classes.index(klass) for _, klass in labels], np.intp)
+    rows, y = rows_and_classes(context, pool, labels)
     cross = pool.fast.cross_validate(rows, y, classes)
     context.breathe()
     total = len(CONTEXTS) * len(cross.splits) + 1
-    tried: dict[str, tuple[Any, float]] = {}
+    tried: dict[str, tuple[Verdict, float]] = {}
     for name in CONTEXTS:
         out: Array = np.full((len(y), classes), 1.0 / classes)
         for kept, held in cross.splits:
@@ -99,7 +96,7 @@ def do(context: Context) -> None:
             context.report(len(tried) * len(cross.splits), total)
             if len(np.unique(y[kept])) >= 2:
                 out[held] = _probabilities(context, pool, name, rows[kept], y[kept])[rows[held]]
-        logs = np.log(np.maximum(out, 1e-4))
+        logs = np.log(np.maximum(out, FLOOR))
         temperature = fit_temperature(logs, y)
         tried[name] = verdict(cross.mixed, scale(logs, temperature), y, classes), temperature
     best = max(tried, key=lambda name: (tried[name][0].share > 0, tried[name][0].with_))
@@ -112,7 +109,7 @@ def do(context: Context) -> None:
         from pipelines import checkpoints
 
         whole = _probabilities(context, pool, best, rows, y)
-        scaled = scale(np.log(np.maximum(whole.astype(np.float64), 1e-4)), temperature)
+        scaled = scale(np.log(np.maximum(whole.astype(np.float64), FLOOR)), temperature)
         tensors = {"probabilities": torch.from_numpy(scaled.astype(np.float32))}
         checkpoints.write(path, tensors, {"clips": pool.clips, "classes": list(settings.classes)})
     details = {
@@ -152,7 +149,7 @@ def _probabilities(
     turns = _turns(context, pool, dict(zip(rows.tolist(), y.tolist(), strict=True)))
     hidden = np.array([context.known.clips[clip].evaluation for clip in pool.clips], bool)
     classes, seed = len(context.settings.classes), context.settings.seed
-    loss = LOSSES.get(context.settings.fine_tuning_loss, context.settings.fine_tuning_loss)
+    loss = loss_name(context)
     where = str(device(context))
     x = pool.fast.components[:, :COMPONENTS]
     return beside(
@@ -163,9 +160,8 @@ def _probabilities(
     )
 
 
-def _words(encoder: str, found: Any, labels: int, by_speaker: bool) -> str:
-    over = "speakers" if by_speaker else "clips"
-    figures = f"cross-validated over {over} on {labels} labels, UAR {found.with_:.2f} with, {found.without:.2f} without"
+def _words(encoder: str, found: Verdict, labels: int, by_speaker: bool) -> str:
+    figures = found.figures(labels, by_speaker)
     if found.share:
         return (
             f"The dialogue around a clip is in use ({encoder}), at {100 * found.share:.0f} % of the weight: {figures}."

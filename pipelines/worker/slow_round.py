@@ -7,18 +7,26 @@ differences vary, is a model of all labels added to the fast round, at the share
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from db.rounds import Artefact, artefacts, put_artefact
+from db.rounds import Artefact, put_artefact
 from pipelines.worker import pretrain
 from pipelines.worker.encoding import device
 from pipelines.worker.learning import Learned, fingerprint
 from pipelines.worker.log import LOG
 from pipelines.worker.step import Step
+from pipelines.worker.trial import (
+    Verdict,
+    labels_of,
+    loss_name,
+    newest_try,
+    rows_and_classes,
+    verdict,
+    worth_trying,
+)
 
 if TYPE_CHECKING:
     from pipelines.encoders import MultiViewEncoder
@@ -28,54 +36,6 @@ if TYPE_CHECKING:
 KIND = "slow_round"
 FEWEST = 3
 """Labels a class, on average, before fine-tuning is tried."""
-AGAIN = 1.3
-"""It is tried again when there are so many times as many labels."""
-SHARES = (0.25, 0.5, 0.75)
-CLEARLY = 1.64
-Array = npt.NDArray[np.float64]
-LOSSES = {"ce": "balanced_ce", "sslcl": "balanced_ce+sslcl"}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What cross-validation says: UAR without and with, and the share of the fine-tuned encoders, 0 for no use."""
-
-    without: float
-    with_: float
-    share: float
-
-
-def verdict(fast: Array, tuned: Array, y: npt.NDArray[np.intp], classes: int) -> Verdict:
-    """Compare out-of-fold probabilities (L, C) of the fast round with mixtures of both.
-
-    The share with the best likelihood is used when UAR rises, and the likelihood by more than 1.64 standard errors of
-    the paired differences (one-sided 95 %): likelihood alone can rise by softer probabilities, UAR alone by chance.
-    """
-    from pipelines.evaluation.uar import uar
-
-    rows = np.arange(len(y))
-
-    def likelihood(p: Array) -> Array:
-        return np.asarray(np.log(np.maximum(p[rows, y], 0.01)))
-
-    base = likelihood(fast)
-    without = uar(y, fast.argmax(axis=1), classes)
-    mixtures = {share: (1 - share) * fast + share * tuned for share in SHARES}
-    share = max(SHARES, key=lambda one: float(likelihood(mixtures[one]).sum()))
-    gained = likelihood(mixtures[share]) - base
-    error = gained.std(ddof=1) * np.sqrt(len(y)) if len(y) > 1 else np.inf
-    with_ = uar(y, mixtures[share].argmax(axis=1), classes)
-    return Verdict(without, with_, share if gained.sum() > CLEARLY * error and with_ > without else 0.0)
-
-
-def labels_of(context: Context, pool: Learned) -> list[tuple[str, str]]:
-    """(clip, class) of the labels that may be trained on, of clips of the pool."""
-    classes = set(context.settings.classes)
-    return [(clip, klass) for clip, klass, _ in context.known.labels if clip in pool.rows and klass in classes]
-
-
-def _tried(context: Context, setup: str) -> Artefact | None:
-    return next((one for one in reversed(artefacts(context.store, KIND)) if one.details.get("setup") == setup), None)
 
 
 def _setup(context: Context, encoders: Artefact) -> str:
@@ -92,10 +52,7 @@ def due(context: Context) -> bool:
     labels = labels_of(context, pool)
     if len(labels) < FEWEST * len(context.settings.classes) or len({klass for _, klass in labels}) < 2:
         return False
-    before = _tried(context, _setup(context, encoders))
-    if before is None or len(labels) >= AGAIN * before.details["labels"]:
-        return True
-    return bool(before.details["share"]) and len(pool.clips) > before.details["clips"]  # it knows nothing of new clips
+    return worth_trying(newest_try(context, KIND, _setup(context, encoders)), len(labels), len(pool.clips))
 
 
 def do(context: Context) -> None:
@@ -109,8 +66,7 @@ def do(context: Context) -> None:
     labels = labels_of(context, pool)
     settings, classes = context.settings, len(context.settings.classes)
     setup = _setup(context, encoders)
-    rows = np.array([pool.rows[clip] for clip, _ in labels], np.intp)
-    y = np.array([settings.classes.index(klass) for _, klass in labels], np.intp)
+    rows, y = rows_and_classes(context, pool, labels)
     model, _ = load_encoders(context.workspace / encoders.path)
     cross = pool.fast.cross_validate(rows, y, classes)
     context.breathe()
@@ -221,14 +177,12 @@ def _fine_tune(
 def _tuning(context: Context) -> Tuning:
     from pipelines.fine_tuning import Tuning
 
-    loss = context.settings.fine_tuning_loss
     # Heads a view with SSLCL too: joint ones, which view masking needs, are 3 points behind (results/pairwise_cl.md).
-    return Tuning(loss=LOSSES.get(loss, loss), heads="views")
+    return Tuning(loss=loss_name(context), heads="views")
 
 
 def _words(found: Verdict, labels: int, by_speaker: bool) -> str:
-    over = "speakers" if by_speaker else "clips"
-    figures = f"cross-validated over {over} on {labels} labels, UAR {found.with_:.2f} with, {found.without:.2f} without"
+    figures = found.figures(labels, by_speaker)
     if found.share:
         return f"Fine-tuned encoders are in use, at {100 * found.share:.0f} % of the weight: {figures}."
     return f"Fine-tuned encoders are not in use, because they are not clearly better: {figures}."
@@ -237,7 +191,7 @@ def _words(found: Verdict, labels: int, by_speaker: bool) -> str:
 def in_use(context: Context) -> Artefact | None:
     """The newest slow round, where cross-validation found a use for it; None otherwise."""
     encoders = None if context.settings.pretraining == "none" else pretrain.newest(context)
-    made = None if encoders is None else _tried(context, _setup(context, encoders))
+    made = None if encoders is None else newest_try(context, KIND, _setup(context, encoders))
     return made if made is not None and made.details["share"] else None
 
 

@@ -12,7 +12,7 @@ from worker_bench import Bench, until
 from db.clips import clips
 from db.labels import training_labels
 from db.rounds import artefacts, latest_round
-from pipelines.worker.slow_round import verdict
+from pipelines.worker.trial import verdict
 
 Make = Callable[..., Bench]
 VIEWS = ("mel", "egemaps")
