@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.encoders import Batch, ViewBatch
+from pipelines.encoder_inputs import kind
+from pipelines.view_batch import Batch, ViewBatch
 
 
 def augment(batch: Batch, generator: torch.Generator) -> Batch:
@@ -15,7 +16,7 @@ def augment(batch: Batch, generator: torch.Generator) -> Batch:
     frames, one band of up to 12 mel bands to 0, a gain of up to half a deviation. functionals: 20 % to 0, noise of 0.1.
     """
     change = {"wav2vec2": _speech, "mel": _mel, "egemaps": _functionals}
-    return {name: change[name](view, generator) for name, view in batch.items()}
+    return {name: change[kind(name)](view, generator) for name, view in batch.items()}
 
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:

@@ -39,9 +39,14 @@ class ViewInputs:
         return len(self.values)
 
 
+def kind(name: str) -> str:
+    """Which view a name is of: `mel` and `mel:again` are both of mel. An experiment may have a view twice."""
+    return name.partition(":")[0]
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """All views of the same n clips. speakers: int (n,), -1 where not known."""
+    """All views of the same n clips, by name (see `kind`). speakers: int (n,), -1 where not known."""
 
     views: dict[str, ViewInputs]
     speakers: npt.NDArray[np.intp]

@@ -6,7 +6,6 @@ h = encoder(view) is what is used later; z = head(h) only serves the contrastive
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
@@ -14,28 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, max_pool2d
 
-from pipelines.encoder_inputs import Inputs
+from pipelines.encoder_inputs import Inputs, kind
 from pipelines.recipes import Recipe
-
-
-@dataclass(frozen=True)
-class ViewBatch:
-    """One view of a batch: values as in ViewInputs; mask: bool (N, time), True where there is sound; None for
-    functionals."""
-
-    values: Tensor
-    mask: Tensor | None = None
-
-
-Batch = dict[str, ViewBatch]
+from pipelines.reconstruction import decoders
+from pipelines.view_batch import Batch, ViewBatch
 
 
 class SpeechEncoder(nn.Module):
     """Weighted mean over a frozen speech model's layers, pointwise convolutions, mean over time (Pepino et al. 2021).
 
-    layers, dim: of the model. start: `uniform`, or `middle` = most weight on the layers at a third to two thirds of the
-    depth, where emotion lies (methods.md 5.1); learned weights hardly move in a few hundred steps, so the start
-    matters.
+    layers, dim: of the model. start: `uniform`; `middle` = most weight on the layers at a third to two thirds of the
+    depth, where emotion lies (methods.md 5.1); `single` = all on the layer at half the depth. Learned weights hardly
+    move in a few hundred steps, so the start matters.
     """
 
     def __init__(
@@ -47,6 +36,9 @@ class SpeechEncoder(nn.Module):
             low, high = (layers - 1) / 3, 2 * (layers - 1) / 3
             at = torch.arange(layers, dtype=torch.float32)
             weights = torch.where((at >= low - 0.25) & (at <= high - 0.25), 0.0, -3.0)
+        elif start == "single":
+            weights = torch.full((layers,), -30.0)
+            weights[(layers - 1) // 2] = 0.0
         self.layer_weights = nn.Parameter(weights, requires_grad=learn)
         self.norm = norm
         self.layers = nn.Sequential(
@@ -152,6 +144,8 @@ class MultiViewEncoder(nn.Module):
         self.shapes = {name: list(shape) for name, shape in shapes.items()}
         self.encoders = nn.ModuleDict({name: _encoder(name, shape, recipe) for name, shape in shapes.items()})
         self.heads = nn.ModuleDict({name: ProjectionHead(recipe.width) for name in shapes})
+        if recipe.contrastive_weight < 1:
+            self.decoders = decoders(shapes, recipe.width)
 
     @property
     def width(self) -> int:
@@ -167,7 +161,8 @@ class MultiViewEncoder(nn.Module):
         return {name: self.heads[name](h) for name, h in embeddings.items()}
 
 
-def _encoder(view: str, shape: Sequence[int], recipe: Recipe) -> nn.Module:
+def _encoder(name: str, shape: Sequence[int], recipe: Recipe) -> nn.Module:
+    view = kind(name)
     if view == "wav2vec2":
         return SpeechEncoder(
             shape[0], shape[-1], recipe.width,

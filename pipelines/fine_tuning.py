@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pipelines import checkpoints
 from pipelines.augmentation import augment
 from pipelines.encoder_inputs import Indices, Inputs
-from pipelines.encoders import MultiViewEncoder, batch_of, embed
+from pipelines.encoders import MultiViewEncoder, SpeechEncoder, batch_of, embed
 from pipelines.errors import PipelineError
 from pipelines.losses import SupervisedLoss, build_loss
 from pipelines.pairwise_cl import T, autocast
@@ -35,7 +35,8 @@ class Tuning:
 
     loss: a name for `build_loss`; one that cannot predict gets `balanced_ce` beside it. heads: `views` = a classifier
     for each view, probabilities averaged; `joint` = one on all embeddings side by side, where a loss with masked
-    views (SSLCL) sees single views as masks. head_steps: steps with frozen encoders; steps: after that, of
+    views (SSLCL) sees single views as masks. layers: the weights of the speech model's layers are `learned`, `kept`, or
+    `as_recipe` says. head_steps: steps with frozen encoders; steps: after that, of
     everything. average: weights averaged over the last half of the steps (SWA, arXiv 1803.05407).
     """
 
@@ -49,6 +50,7 @@ class Tuning:
     weight_decay: float = 1e-3
     augment: bool = False
     average: bool = False
+    layers: str = "as_recipe"
 
 
 @dataclass
@@ -185,6 +187,10 @@ class _Run:
         width = encoders.width * (len(inputs.views) if tuning.heads == "joint" else 1)
         losses = {name: _loss_for(tuning, classes, width, counts) for name in names}
         self.model = Model(copy.deepcopy(encoders), losses).to(device)
+        if tuning.layers != "as_recipe":
+            for part in self.model.modules():
+                if isinstance(part, SpeechEncoder):
+                    part.layer_weights.requires_grad_(tuning.layers == "learned")
         self.optimiser = torch.optim.AdamW(
             [
                 {"params": list(self.model.encoders.encoders.parameters()), "lr": tuning.learning_rate},

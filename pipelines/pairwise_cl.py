@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines import checkpoints
 from pipelines.augmentation import augment
 from pipelines.encoder_inputs import Indices, Inputs
-from pipelines.encoders import Batch, MultiViewEncoder, batch_of, shapes_of
+from pipelines.encoders import MultiViewEncoder, batch_of, shapes_of
 from pipelines.errors import PipelineError
 from pipelines.losses import PAIR_LOSSES
 from pipelines.losses.nt_xent import false_negatives, over_pairs, retrieval_accuracy
 from pipelines.recipes import Recipe, from_json
+from pipelines.reconstruction import reconstruction_loss
+from pipelines.validation_split import fixed_batches, held_out_by_speaker, split_validation
+from pipelines.view_batch import Batch
 
 T = TypeVar("T")
 CHECKPOINT_SECONDS = 10.0
@@ -169,19 +171,29 @@ class _Run:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.training)
         rows = np.array_split(order, self.batches)[self.step]
         self.model.train()
-        batch = batch_of(self.inputs, rows, self.device)
-        if self.recipe.augment:
-            batch = augment(batch, self.generator)
-        loss = self.loss(batch, rows)
+        clean = batch_of(self.inputs, rows, self.device)
+        batch = augment(clean, self.generator) if self.recipe.augment else clean
+        loss = self.loss(batch, rows, clean)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.losses[0] += float(loss.detach())
         self.step += 1
 
-    def loss(self, batch: Batch, rows: Indices) -> Tensor:
+    def loss(self, batch: Batch, rows: Indices, clean: Batch) -> Tensor:
+        """The recipe's loss of these clips. clean: the same clips before augmentation."""
         with autocast(self.device):
-            projected = self.model.project(self.model(batch))
+            embeddings = self.model(batch)
+            projected = self.model.project(embeddings)
+        weight = self.recipe.contrastive_weight
+        if weight == 1:
+            return self.contrast(projected, rows)
+        own = reconstruction_loss(
+            cast("Mapping[str, nn.Module]", self.model.decoders), {k: h.float() for k, h in embeddings.items()}, clean
+        )
+        return weight * self.contrast(projected, rows) + (1 - weight) * own
+
+    def contrast(self, projected: Mapping[str, Tensor], rows: Indices) -> Tensor:
         views = [z.float() for z in projected.values()]
         if self.recipe.loss != "nt_xent":
             return torch.stack([PAIR_LOSSES[self.recipe.loss](a, b) for a, b in combinations(views, 2)]).mean()
@@ -215,7 +227,7 @@ class _Run:
         losses, found = [], []
         for rows in self.validation_batches:
             batch = batch_of(self.inputs, rows, self.device)
-            losses.append(float(self.loss(batch, rows)))
+            losses.append(float(self.loss(batch, rows, batch)))
             with autocast(self.device):
                 views = [z.float() for z in self.model.project(self.model(batch)).values()]
             found.append(retrieval_accuracy(views))
@@ -278,53 +290,6 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
         return nullcontext()
     context: AbstractContextManager[Any] = torch.autocast("cuda", torch.bfloat16)
     return context
-
-
-def split_validation(speakers: npt.NDArray[np.intp], rows: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
-    """Training and validation rows: whole speakers drawn at random until `share` of the clips is held out.
-
-    With fewer than three known speakers among `rows`, or clips of unknown speakers only, single clips are drawn.
-    """
-    rng = np.random.default_rng([seed, 77])
-    rows = np.asarray(rows, np.intp)
-    names, counts = np.unique(speakers[rows][speakers[rows] >= 0], return_counts=True)
-    wanted = max(2, round(share * len(rows)))
-    if len(names) >= 3 and counts.sum() >= 0.5 * len(rows):
-        order = rng.permutation(len(names))
-        # The fewest speakers that reach the share; never so many that less than half is left to train on.
-        total, chosen = 0, []
-        for i in order:
-            if total >= wanted:
-                break
-            if total + counts[i] <= 0.5 * len(rows):
-                chosen.append(names[i])
-                total += int(counts[i])
-        if total >= 2:
-            held = np.isin(speakers[rows], chosen)
-            return rows[~held], rows[held]
-    order = rng.permutation(rows)
-    return np.sort(order[wanted:]), np.sort(order[:wanted])
-
-
-def held_out_by_speaker(speakers: npt.NDArray[np.intp], training: Indices, validation: Indices) -> bool:
-    """Whether no speaker of the validation clips is among the training clips' (and they are known)."""
-    held = speakers[validation]
-    return bool((held >= 0).all()) and not np.isin(held, speakers[training]).any()
-
-
-def fixed_batches(rows: Indices, batch: int, seed: int) -> list[Indices]:
-    """Batches of one size for validation, the same in every epoch: NT-Xent's floor moves with the batch.
-
-    The size is the largest power of two that is at most `batch` and the number of clips; three random orders are cut
-    so, and a remainder is left out, so that nearly every clip counts.
-    """
-    size = min(batch, 1 << (len(rows).bit_length() - 1))
-    rng = np.random.default_rng([seed, 78])
-    batches: list[Indices] = []
-    for _ in range(3):
-        order = rng.permutation(rows)
-        batches += [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
-    return batches
 
 
 def save_encoders(path: Path, model: MultiViewEncoder, details: dict[str, Any]) -> None:

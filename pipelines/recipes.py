@@ -13,10 +13,11 @@ from pipelines.errors import PipelineError
 class Recipe:
     """Everything that shapes encoders and their pre-training, and goes into a checkpoint's fingerprint.
 
-    width: numbers of an embedding. layer_start: `uniform` or `middle` start of the speech layers' weights;
+    width: numbers of an embedding. layer_start: `uniform`, `middle` or `single` start of the speech layers' weights;
     `learn_layers` False keeps it. mel_channels, mel_kernel, mel_down, mel_frequency: the convolutions of the mel
     encoder. loss: a name in PAIR_LOSSES; temperature, within_view_negatives, within_speaker: see losses/nt_xent.py.
-    batch: clips a step.
+    contrastive_weight: share of that loss, 0..1; the rest is each view's reconstruction of itself
+    (reconstruction.py). batch: clips a step.
     epochs, patience: at most, and without a better validation loss. augment: off reproduces the paper.
     """
 
@@ -40,11 +41,15 @@ class Recipe:
     weight_decay: float = 1e-4
     augment: bool = False
     validation_share: float = 0.1
+    contrastive_weight: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
+        """As plain values. A field younger than `_YOUNGER` says is left out while it is what it always was: encoders
+        that were trained before it existed keep their fingerprint, and are not trained again."""
+        return {key: value for key, value in asdict(self).items() if _YOUNGER.get(key) != value}
 
+
+_YOUNGER: dict[str, Any] = {"contrastive_weight": 1.0}
 
 RECIPES: dict[str, Recipe] = {
     "paper": Recipe(),

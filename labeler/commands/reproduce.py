@@ -16,6 +16,7 @@ from labeler.commands.options import DEFAULT_WORKSPACE, Device, Workspace, liste
 from labeler.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipelines.experiments.pairwise_corpus import PairwiseCorpus
     from pipelines.experiments.sslcl_corpus import Conversations
 
 Tick = Callable[[int, int, str], None]
@@ -57,6 +58,10 @@ def reproduce(
         str,
         typer.Option(metavar="speaker|pool|speaker,pool", help="Inputs of pairwise-cl: by speaker, raw, or both."),
     ] = "speaker",
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="A,B|all", help="Small tables of pairwise-cl's open ends in place of its protocol."),
+    ] = None,
     text_encoder: Annotated[
         str,
         typer.Option(metavar="NAME|PATH|tf-idf", help="The text encoder of sslcl; auto takes what is here."),
@@ -77,6 +82,7 @@ def reproduce(
     one_standard_output(json_out, html_out)
     from pipelines.recipes import RECIPES
 
+    studies = _studies(paper, study)
     chosen = {
         "recipes": listed("--recipes", recipes, tuple(RECIPES)),
         "normalise": listed("--inputs", inputs, ("speaker", "pool")),
@@ -93,7 +99,10 @@ def reproduce(
         "command": ["earmark", *sys.argv[1:]],
     }
     with progress_bar() as tick:
-        if paper is Paper.pairwise_cl:
+        if studies is not None:
+            common |= {"folds": folds, "studies": studies}
+            document, text, page = _pairwise_studies(source, speech_model, workspace, common, tick)
+        elif paper is Paper.pairwise_cl:
             common |= {"folds": folds, **chosen}
             document, text, page = _pairwise_cl(source, speech_model, workspace, common, tick)
         else:
@@ -112,23 +121,62 @@ Result = tuple[dict[str, Any], str, Callable[[], str]]
 
 
 def _pairwise_cl(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
-    from labeler.commands.setup import speech_model_at
     from pipelines.experiments.pairwise_cl import PairwiseOptions, as_markdown
     from pipelines.experiments.pairwise_cl import reproduce as run
-    from pipelines.experiments.pairwise_corpus import read_pairwise_corpus
     from pipelines.experiments.pairwise_page import page
+
+    data = _views_of(source, speech_model, workspace, common, tick)
+    document = run(data, PairwiseOptions(**common), progress=tick)
+    return document, as_markdown(document), lambda: page(document)
+
+
+def _pairwise_studies(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
+    from pipelines.experiments.pairwise_studies import StudyOptions, reproduce_studies
+    from pipelines.experiments.studies_page import studies_page
+    from pipelines.experiments.study_summary import studies_as_markdown
+
+    def read(noise_db: float | None) -> PairwiseCorpus:
+        return _views_of(source, speech_model, workspace, common, tick, noise_db)
+
+    del common["seeds"]  # a study brings its own
+    document = reproduce_studies(read, StudyOptions(**common), progress=tick)
+    return document, studies_as_markdown(document), lambda: studies_page(document)
+
+
+def _views_of(
+    source: Path,
+    speech_model: str,
+    workspace: Path,
+    common: dict[str, Any],
+    tick: Tick,
+    noise_db: float | None = None,
+) -> PairwiseCorpus:
+    """What every view makes of a corpus, and what was left out."""
+    from labeler.commands.setup import speech_model_at
+    from pipelines.experiments.pairwise_corpus import read_pairwise_corpus
 
     data = read_pairwise_corpus(
         source,
         features=workspace / "features",
         speech_model=speech_model_at(speech_model),
         device=common["device"],
+        noise_db=noise_db,
         progress=tick,
     )
     for notice in data.corpus.notices:
         print(notice, file=sys.stderr)
-    document = run(data, PairwiseOptions(**common), progress=tick)
-    return document, as_markdown(document), lambda: page(document)
+    return data
+
+
+def _studies(paper: Paper, asked: str | None) -> list[str] | None:
+    """Names of studies, none of them for all; None where the protocol itself is run."""
+    if asked is None:
+        return None
+    if paper is not Paper.pairwise_cl:
+        raise UsageError("--study belongs to pairwise-cl; sslcl runs its questions with its grid")
+    from pipelines.experiments.studies import STUDIES
+
+    return [] if asked == "all" else list(listed("--study", asked, tuple(STUDIES)))
 
 
 def _sslcl(name: str, folder: Path, text_encoder: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:

@@ -195,11 +195,11 @@ def _gains(table: dict[str, dict[str, dict[str, list[float]]]]) -> dict[str, dic
                 scratch = table.get("scratch", {}).get(view, {}).get(fraction)
                 if scratch is not None and len(scratch) == len(values):
                     difference = 100 * (np.asarray(values) - np.asarray(scratch))
-                    out.setdefault(regime, {}).setdefault(view, {})[fraction] = _interval(difference)
+                    out.setdefault(regime, {}).setdefault(view, {})[fraction] = interval(difference)
     return out
 
 
-def _interval(difference: np.ndarray[Any, np.dtype[np.floating[Any]]]) -> dict[str, float]:
+def interval(difference: np.ndarray[Any, np.dtype[np.floating[Any]]]) -> dict[str, float]:
     """Mean and 95 % bootstrap interval over cells."""
     rng = np.random.default_rng(0)
     means = difference[rng.integers(0, len(difference), (2000, len(difference)))].mean(1)

@@ -19,7 +19,7 @@ def page(document: Document) -> str:
     of labels, the gain over the same encoder from scratch, and the alignment of the views."""
     corpus = document["corpus"]
     title = f"Pairwise-CL on {corpus['name']}"
-    parts = [f"<h1>{html.escape(title)}</h1>"]
+    parts: list[str] = []
     for number, row in enumerate(document["summary"]):
         heading = f"Recipe {row['recipe']}, inputs normalised by {row['normalise']} ({row['cells']} cells)"
         figure = _figure(row).to_html(
@@ -27,10 +27,10 @@ def page(document: Document) -> str:
         )
         parts += [f"<h2>{html.escape(heading)}</h2>", figure]
         parts.append("<h3>Gain over the same encoder from scratch, points of UAR (95 % interval over cells)</h3>")
-        parts.append(_table(_gain_rows(row)))
+        parts.append(table_of(_gain_rows(row)))
         parts += [
             "<h3>Alignment of views on held-out clips (PWCCA, both directions)</h3>",
-            _table(_alignment_rows(row)),
+            table_of(_alignment_rows(row)),
         ]
     views = ", ".join(document["views"]) + (
         f"; speech model {document['speech_model']}" if document["speech_model"] else ""
@@ -41,10 +41,15 @@ def page(document: Document) -> str:
         f"Folds: {html.escape(', '.join(document['folds']))}.</p>",
         f"<p><code>{html.escape(' '.join(document['command']))}</code>, {document['seconds']:.0f} s.</p>",
     ]
+    return document_page(title, parts)
+
+
+def document_page(title: str, parts: Sequence[str]) -> str:
+    """These parts as one HTML document under their title."""
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
     )
-    body = "".join(parts)
+    body = f"<h1>{html.escape(title)}</h1>" + "".join(parts)
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n'
 
 
@@ -99,7 +104,8 @@ def _alignment_rows(row: Mapping[str, Any]) -> list[Sequence[str]]:
     return rows
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table_of(rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table; the first row is its head."""
     head, *body = rows
     lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in head) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in body]

@@ -76,11 +76,14 @@ def read_corpus(
     views: Sequence[str] = ("wav2vec2", "mel", "egemaps"),
     speech_model: str = "facebook/wav2vec2-base",
     device: str = "auto",
+    noise_db: float | None = None,
     progress: Progress | None = None,
 ) -> ReplayCorpus:
     """Read a source with labels (manifest, folder, AudioFolder…) and extract what `features` does not hold yet.
 
     Clips without a label, duplicates and clips that cannot be used are left out, with a notice that counts them.
+    noise_db: white noise is added to every clip at this ratio of signal to noise, and features go to a folder of their
+    own.
 
     Raises:
         PipelineError: no clip with a label, fewer than two classes, or no view that can be opened.
@@ -103,9 +106,9 @@ def read_corpus(
     opened = open_views(views, speech_model, device)
     if not opened.views:
         raise PipelineError("no view could be opened: " + "; ".join(opened.notices or ["enable one (egemaps, mel)"]))
-    store, blocks, of_view = FeatureStore(features), {}, {}
+    store, blocks, of_view = FeatureStore(noisy_folder(features, noise_db)), {}, {}
     for name, view in opened.views.items():
-        _extract(store, view, listing.root, ids, rows, progress)
+        _extract(store, view, listing.root, ids, rows, progress, noise_db)
         found = store.read_blocks(view.key, ids, view)
         blocks.update(found)
         of_view[name] = list(found)
@@ -150,16 +153,38 @@ def _usable(
 
 
 def _extract(
-    store: FeatureStore, view: View, root: Path, ids: Sequence[str], rows: Sequence[Row], progress: Progress | None
+    store: FeatureStore,
+    view: View,
+    root: Path,
+    ids: Sequence[str],
+    rows: Sequence[Row],
+    progress: Progress | None,
+    noise_db: float | None,
 ) -> None:
     have = store.have(view.key)
     todo = [(clip, row) for clip, row in zip(ids, rows, strict=True) if clip not in have]
     for done in range(0, len(todo), EXTRACTED_AT_ONCE):
         part = todo[done : done + EXTRACTED_AT_ONCE]
-        waves = [audio.model_input(root / row.path, row.start, row.end) for _, row in part]
+        waves = [
+            with_noise(audio.model_input(root / row.path, row.start, row.end), noise_db, clip) for clip, row in part
+        ]
         store.write(view.key, dict(zip([clip for clip, _ in part], view.extract(waves), strict=True)))
         if progress:
             progress(done + len(part), len(todo), f"extracting {view.name}")
+
+
+def noisy_folder(features: Path, noise_db: float | None) -> Path:
+    """Where features of clips with noise lie: never among those of the clips themselves."""
+    return features if noise_db is None else features / f"noise_{noise_db:g}_db"
+
+
+def with_noise(wave: npt.NDArray[np.float32], noise_db: float | None, clip: str) -> npt.NDArray[np.float32]:
+    """The wave, float32 (n,), with white noise `noise_db` below its own power; the clip's id seeds it."""
+    if noise_db is None:
+        return wave
+    noise = np.random.default_rng(list(clip.encode())).standard_normal(len(wave)).astype(np.float32)
+    power = float(np.mean(np.square(wave, dtype=np.float64)))
+    return np.asarray(wave + noise * np.float32(np.sqrt(power / 10 ** (noise_db / 10))), np.float32)
 
 
 def _session(row: Row) -> str | None:

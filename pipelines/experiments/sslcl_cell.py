@@ -12,6 +12,7 @@ import torch
 from pipelines.conversation.dialogues import NONE, Dialogues
 from pipelines.conversation.scoring import Scores
 from pipelines.conversation.training import ConversationModel, Training, as_text, restrict, train
+from pipelines.experiments.cost import step_memory_mb
 from pipelines.experiments.sslcl_corpus import Conversations
 
 Subset = Literal["all", "balanced", "imbalanced"]
@@ -87,20 +88,7 @@ def _scores(found: Scores, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def memory_mb(model: ConversationModel, training: Dialogues, batch: int) -> float:
-    """What a training step on the longest batch needs: parameters, gradients and AdamW's two moments, and everything
-    that is kept for the backward pass (each storage once). Counted, so other programs do not change it."""
+    """What a training step on the longest batch needs."""
     longest = training.mask.sum(1).argsort(descending=True)[:batch]
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
     model.train()
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        value = model.training_loss(training.take(longest).to(model.mean.device))
-    own = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in model.parameters()}
-    between = sum(size for place, size in kept.items() if place not in own)
-    del value  # until here, so that no storage is freed and its place given to another
-    return (4 * sum(own.values()) + between) / 2**20
+    return step_memory_mb(model, lambda: model.training_loss(training.take(longest).to(model.mean.device)))

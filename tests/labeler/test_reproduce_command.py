@@ -47,6 +47,8 @@ def meld(root: Path, dialogues: int = 12, turns: int = 6) -> None:
         ("reproduce sslcl --json - --html -", "standard output"),
         ("reproduce pairwise-cl --recipes paper,simclr", "'simclr' is unknown; allowed: paper, default"),
         ("reproduce pairwise-cl --inputs loud", "allowed: speaker, pool"),
+        ("reproduce pairwise-cl --study temprature", "allowed: views, temperature"),
+        ("reproduce sslcl --study views", "belongs to pairwise-cl"),
         ("reproduce sslcl --seeds 0", "greater than or equal to 1"),
     ],
 )
@@ -94,4 +96,16 @@ def test_pairwise_cl_on_any_manifest(
     assert "| regime, view |" in capsys.readouterr().out
     page = (tmp_path / "out.html").read_text("utf-8")
     assert "Gain over the same encoder from scratch" in page
+    assert 'src="http' not in page
+
+
+def test_a_study_on_any_manifest(
+    tmp_path: Path, speech_manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = f"reproduce pairwise-cl --corpus {speech_manifest} --speech-model none --quick --folds speaker:2"
+    assert run([*line.split(), "--study", "alignment", "--html", "out.html"]) == 0
+    assert "| contrast 0.5 |" in capsys.readouterr().out
+    page = (tmp_path / "out.html").read_text("utf-8")
+    assert "contrast 0.5" in page
     assert 'src="http' not in page

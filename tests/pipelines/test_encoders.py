@@ -12,7 +12,6 @@ from pipelines.encoders import (
     MelEncoder,
     MultiViewEncoder,
     SpeechEncoder,
-    ViewBatch,
     batch_of,
     embed,
     settle_batch_norm,
@@ -20,16 +19,19 @@ from pipelines.encoders import (
 )
 from pipelines.errors import PipelineError
 from pipelines.recipes import RECIPES, Recipe, from_json, recipe
+from pipelines.view_batch import ViewBatch
 
 
 @pytest.mark.parametrize(("layers", "dim"), [(1, 8), (7, 512), (13, 96), (25, 64)])
-@pytest.mark.parametrize("start", ["uniform", "middle"])
+@pytest.mark.parametrize("start", ["uniform", "middle", "single"])
 def test_any_speech_model_fits(layers: int, dim: int, start: str) -> None:
     encoder = SpeechEncoder(layers, dim, 16, start=start).eval()
     assert encoder(ViewBatch(torch.randn(3, layers, 10, dim))).shape == (3, 16)
     weights = encoder.layer_weights.softmax(0)
     if start == "uniform":
         torch.testing.assert_close(weights, torch.full((layers,), 1 / layers))
+    elif start == "single":
+        assert weights[(layers - 1) // 2] > 0.999
     elif layers == 7:
         assert weights.argsort(descending=True)[:2].sort().values.tolist() == [2, 3]
         assert weights[2:4].sum() > 0.85
@@ -126,3 +128,10 @@ def test_recipes_by_name_and_through_json() -> None:
     assert recipe("paper") == Recipe()
     with pytest.raises(PipelineError, match="paper, default"):
         recipe("papper")
+
+
+def test_a_young_field_at_its_old_value_leaves_fingerprints_as_they_were() -> None:
+    assert "contrastive_weight" not in Recipe().to_json()
+    half = Recipe(contrastive_weight=0.5)
+    assert half.to_json()["contrastive_weight"] == 0.5
+    assert from_json(half.to_json()) == half

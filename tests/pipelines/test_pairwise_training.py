@@ -17,15 +17,9 @@ from made_views import inputs
 from pipelines import checkpoints
 from pipelines.encoders import embed
 from pipelines.errors import PipelineError
-from pipelines.pairwise_cl import (
-    Epoch,
-    fixed_batches,
-    load_encoders,
-    pretrain,
-    save_encoders,
-    split_validation,
-)
+from pipelines.pairwise_cl import Epoch, load_encoders, pretrain, save_encoders
 from pipelines.recipes import Recipe
+from pipelines.validation_split import fixed_batches, split_validation
 
 SMALL = Recipe(
     width=16,
