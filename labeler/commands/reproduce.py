@@ -30,7 +30,6 @@ class Paper(StrEnum):
 
 
 CORPUS = {Paper.pairwise_cl: "emodb", Paper.sslcl: "meld"}
-SEEDS = {Paper.pairwise_cl: 3, Paper.sslcl: 5}
 
 
 def reproduce(
@@ -42,9 +41,7 @@ def reproduce(
         Path | None, typer.Option(metavar="DIR", help="Where it lies. [default: its folder under EARMARK_CORPORA]")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes, to see that it runs; no result.")] = False,
-    seeds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Repeats. [default: 3 and 5]", show_default=False)
-    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeats.")] = 5,
     folds: Annotated[
         str, typer.Option(metavar="speaker[:K]|session|K", help="How pairwise-cl divides the clips.")
     ] = "speaker:5",
@@ -92,7 +89,7 @@ def reproduce(
     from pipelines.torch_setup import choose_device
 
     common = {
-        "seeds": seeds or SEEDS[paper],
+        "seeds": seeds,
         "quick": quick,
         "device": str(choose_device(device.value)),
         "results": workspace / "reproductions" / paper.value,
