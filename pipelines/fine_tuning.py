@@ -23,7 +23,8 @@ from pipelines.augmentation import augment
 from pipelines.encoder_inputs import Indices, Inputs
 from pipelines.encoders import MultiViewEncoder, SpeechEncoder, batch_of, embed
 from pipelines.errors import PipelineError
-from pipelines.losses import SupervisedLoss, build_loss
+from pipelines.heads import HeadedEncoders, head_loss
+from pipelines.losses import SupervisedLoss
 from pipelines.pairwise_cl import T, autocast
 
 Floats = npt.NDArray[np.float32]
@@ -114,55 +115,6 @@ def fine_tune(
         return run.go(checkpoint, on_step, should_yield, checkpoint_seconds)
 
 
-class Model(nn.Module):
-    """Encoders with one loss for each head; the losses hold the classifiers."""
-
-    def __init__(self, encoders: MultiViewEncoder, losses: dict[str, SupervisedLoss]) -> None:
-        super().__init__()
-        self.encoders = encoders
-        self.losses = nn.ModuleDict(losses)
-
-    def loss(self, h: dict[str, Tensor], labels: Tensor) -> Tensor:
-        """Sum over heads."""
-        terms = []
-        for name, part in self.losses.items():
-            if name == "joint":
-                views = list(h.values())
-                masked = _masked(views) if len(views) > 1 and _uses_masks(part) else None
-                terms.append(part(torch.cat(views, dim=1), labels, masked))
-            else:
-                terms.append(part(h[name], labels))
-        return torch.stack(terms).sum()
-
-    def scores(self, h: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Scores (N, C) of each head."""
-        out = {}
-        for name, part in self.losses.items():
-            assert isinstance(part, SupervisedLoss)
-            scores = part.scores(torch.cat(list(h.values()), dim=1) if name == "joint" else h[name])
-            assert scores is not None  # _loss_for adds a classifier where there is none
-            out[name] = scores
-        return out
-
-
-def _uses_masks(loss: nn.Module) -> bool:
-    return any(type(part).__name__ == "SSLCL" for part in loss.modules())
-
-
-def _masked(views: list[Tensor]) -> Tensor:
-    """The joint embedding with all views but one set to 0, one such for each view: float (V, N, V * D)."""
-    return torch.stack(
-        [torch.cat([v if i == j else torch.zeros_like(v) for j, v in enumerate(views)], 1) for i in range(len(views))]
-    )
-
-
-def _loss_for(tuning: Tuning, classes: int, width: int, counts: list[int]) -> SupervisedLoss:
-    loss = build_loss(tuning.loss, classes, width, counts)
-    if loss.scores(torch.zeros(1, width)) is None:
-        return build_loss(f"balanced_ce+{tuning.loss}", classes, width, counts)
-    return loss
-
-
 class _Run:
     """The state of one fine-tuning."""
 
@@ -185,8 +137,8 @@ class _Run:
         counts = np.bincount(y, minlength=classes).tolist()
         names = ["joint"] if tuning.heads == "joint" else list(inputs.views)
         width = encoders.width * (len(inputs.views) if tuning.heads == "joint" else 1)
-        losses = {name: _loss_for(tuning, classes, width, counts) for name in names}
-        self.model = Model(copy.deepcopy(encoders), losses).to(device)
+        losses = {name: head_loss(tuning.loss, classes, width, counts) for name in names}
+        self.model = HeadedEncoders(copy.deepcopy(encoders), losses).to(device)
         if tuning.layers != "as_recipe":
             for part in self.model.modules():
                 if isinstance(part, SpeechEncoder):

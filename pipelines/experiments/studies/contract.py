@@ -49,7 +49,7 @@ class Study:
     question: str
     variants: tuple[Variant, ...]
     focus: str | None = None
-    folds: int = 3
+    folds: int = 2
     draws: int = 2
     fractions: tuple[float, ...] = (0.02, 0.05, 0.2)
     target_only: bool = False

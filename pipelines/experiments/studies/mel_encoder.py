@@ -26,4 +26,4 @@ def study(views: tuple[str, ...]) -> Study:
         )
         for blocks, kernel in ((4, 3), (2, 3), (6, 3), (4, 5), (2, 5), (6, 5))
     ]
-    return Study("mel_encoder", "How deep and wide should the mel encoder be?", tuple(rows), focus="mel", folds=2)
+    return Study("mel_encoder", "How deep and wide should the mel encoder be?", tuple(rows), focus="mel")

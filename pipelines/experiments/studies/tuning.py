@@ -20,4 +20,4 @@ def study(views: tuple[str, ...]) -> Study:
         )
         for rate, steps in grid
     )
-    return Study("tuning", "At which rate and for how long?", rows, folds=2, draws=1, fractions=(0.05, 0.2))
+    return Study("tuning", "At which rate and for how long?", rows, draws=1, fractions=(0.05, 0.2))
