@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from pipelines.checkpoints import fingerprint
+from pipelines.classifiers.self_training import pseudo_labels
 from pipelines.encoder_inputs import Inputs
 from pipelines.encoders import MultiViewEncoder, batch_of, embed, shapes_of, untrained_encoders
 from pipelines.experiments.cost import step_memory_mb
@@ -20,7 +21,7 @@ from pipelines.experiments.pairwise_cell import Scores, aligned, frozen_scores, 
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus
 from pipelines.experiments.studies.contract import Study, Variant
 from pipelines.experiments.target_emotions import target_classes
-from pipelines.fine_tuning import fine_tune
+from pipelines.fine_tuning import FineTuned, fine_tune
 from pipelines.losses.nt_xent import over_pairs
 from pipelines.pairwise_cl import load_encoders, pretrain, save_encoders
 
@@ -94,11 +95,20 @@ def tuned_scores(
     device: torch.device | str,
 ) -> Scores:
     """UAR of each fine-tuned view and of their fusion."""
-    part = inputs.only(views)
-    tuned = fine_tune(
-        part, only(encoders, views), chosen, task.y[chosen], task.classes, variant.tuning, seed=seed, device=device
-    )
-    assert tuned is not None  # only a fine-tuning that is asked to yield gives nothing
+    part, start = inputs.only(views), only(encoders, views)
+
+    def tune(rows: Indices, y: Indices) -> FineTuned:
+        found = fine_tune(part, start, rows, y, task.classes, variant.tuning, seed=seed, device=device)
+        assert found is not None  # only a fine-tuning that is asked to yield gives nothing
+        return found
+
+    tuned = tune(chosen, task.y[chosen])
+    if variant.pseudo_share:
+        rest = np.setdiff1d(task.train, chosen)
+        sure, guesses = pseudo_labels(tuned.probabilities[rest].astype(np.float64), variant.pseudo_share)
+        repeats = max(1, round(len(sure) / len(chosen)))  # the labels keep half the weight
+        rows = np.concatenate([np.repeat(chosen, repeats), rest[sure]])
+        tuned = tune(rows, np.concatenate([np.repeat(task.y[chosen], repeats), guesses]))
     truth = task.y[task.test]
     scores = {v: uar(p[task.test], truth, task.classes) for v, p in tuned.by_view.items()}
     return {**scores, "fusion": uar(tuned.probabilities[task.test], truth, task.classes)}

@@ -189,3 +189,27 @@ def test_rank_correlation_follows_the_dose() -> None:
     found = {(r["over"], r["measure"]): r["rho"] for r in rank_correlations({"studies": [table]})}
     assert found["the contrast as dose", "frozen, lda"] == pytest.approx(1)
     assert found["the contrast as dose", "fine_tuned, fusion"] == pytest.approx(-1)
+
+
+def test_pseudo_labels_come_from_training_clips_and_weigh_half(
+    data: PairwiseCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = data.corpus
+    fold = make_folds("speaker:3", corpus.y, corpus.speakers, corpus.sessions)[0]
+    seen: list[np.ndarray] = []
+    whole = study_cell.fine_tune
+
+    def watched(inputs: object, encoders: object, rows: np.ndarray, *rest: object, **options: object) -> object:
+        seen.append(rows)
+        return whole(inputs, encoders, rows, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(study_cell, "fine_tune", watched)
+    study = STUDIES["fine_tuning"](("mel", "egemaps"))
+    variant = next(one for one in study.variants if one.pseudo_share)
+    short = replace(variant, recipe=replace(variant.recipe, epochs=1), tuning=replace(variant.tuning, steps=2))
+    study_cell.run_variant(short, replace(study, draws=1, fractions=(0.1,)), data, fold)
+    labelled, both = seen
+    pseudo = np.setdiff1d(both, labelled)
+    assert len(pseudo) > 0
+    assert set(both) <= set(fold.train)
+    assert 0.4 < np.isin(both, labelled).mean() < 0.65

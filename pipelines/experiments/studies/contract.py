@@ -23,7 +23,8 @@ class Variant:
     views: as PairwiseCorpus.inputs takes them; None = all there are. noise_db: white noise in the audio, in
     pre-training, fine-tuning and test. clips: pre-training on all clips, those of the target emotions, or those of the
     other ones; `matched` = as many as the fewer of the two. scratch: fine-tune encoders that were never pre-trained,
-    too. tuned_views: the views that are fine-tuned; None = all.
+    too. tuned_views: the views that are fine-tuned; None = all. pseudo_share: fine-tuned a second time, with so much of
+    the unlabelled clips as the first time is surest of, by class.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Variant:
     tuning: Tuning = PLAIN_TUNING
     scratch: bool = False
     tuned_views: tuple[str, ...] | None = None
+    pseudo_share: float = 0.0
 
 
 @dataclass(frozen=True)

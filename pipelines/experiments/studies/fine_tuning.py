@@ -17,6 +17,7 @@ def study(views: tuple[str, ...]) -> Study:
         Variant("averaged weights", tuning=replace(PLAIN_TUNING, average=True)),
         Variant("head first, averaged weights", tuning=replace(PLAIN_TUNING, head_steps=100, average=True)),
         Variant("augmented", tuning=replace(PLAIN_TUNING, augment=True)),
+        Variant("a second time, with pseudo-labels", pseudo_share=0.4),
         Variant("CE + SSLCL", tuning=replace(PLAIN_TUNING, loss="balanced_ce+sslcl")),
     )
     return Study("fine_tuning", "Which fine-tuning pays?", rows)
