@@ -46,7 +46,7 @@ def reproduce(
         str, typer.Option(metavar="speaker[:K]|session|K", help="How pairwise-cl divides the clips.")
     ] = "speaker:5",
     speech_model: Annotated[
-        str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder of pairwise-cl.")
+        str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder.")
     ] = "facebook/wav2vec2-base",
     recipes: Annotated[
         str, typer.Option(metavar="A,B", help="Pre-trainings of pairwise-cl: paper, default, or both.")
@@ -63,6 +63,10 @@ def reproduce(
         str,
         typer.Option(metavar="NAME|PATH|tf-idf", help="The text encoder of sslcl; auto takes what is here."),
     ] = "auto",
+    audio_views: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Views of the sound beside sslcl's text: wav2vec2, mel, egemaps."),
+    ] = None,
     device: Annotated[Device, typer.Option(metavar="auto|cpu|cuda", help="Where models train.")] = Device.auto,
     json_out: Annotated[
         str | None, typer.Option("--json", metavar="OUT", help="Write the document there; - is standard output.")
@@ -77,6 +81,7 @@ def reproduce(
     Finished pieces are kept in the workspace: a run that was stopped goes on. Progress goes to standard error.
     """
     one_standard_output(json_out, html_out)
+    from labeler.commands.setup import speech_model_at
     from pipelines.recipes import RECIPES
 
     studies = _studies(paper, study)
@@ -98,12 +103,16 @@ def reproduce(
     with progress_bar() as tick:
         if studies is not None:
             common |= {"folds": folds, "studies": studies}
-            document, text, page = _pairwise_studies(source, speech_model, workspace, common, tick)
+            document, text, page = _pairwise_studies(source, speech_model_at(speech_model), workspace, common, tick)
         elif paper is Paper.pairwise_cl:
             common |= {"folds": folds, **chosen}
-            document, text, page = _pairwise_cl(source, speech_model, workspace, common, tick)
+            document, text, page = _pairwise_cl(source, speech_model_at(speech_model), workspace, common, tick)
         else:
-            document, text, page = _sslcl(name, source, text_encoder, workspace, common, tick)
+            sound = listed("--audio-views", audio_views, ("wav2vec2", "mel", "egemaps")) if audio_views else ()
+            how = {"text_encoder": text_encoder, "audio_views": sound}
+            if "wav2vec2" in sound:
+                how["speech_model"] = speech_model_at(speech_model)
+            document, text, page = _sslcl(name, source, how, workspace, common, tick)
     import json
 
     if json_out is not None:
@@ -149,13 +158,12 @@ def _views_of(
     noise_db: float | None = None,
 ) -> PairwiseCorpus:
     """What every view makes of a corpus, and what was left out."""
-    from labeler.commands.setup import speech_model_at
     from pipelines.experiments.pairwise_corpus import read_pairwise_corpus
 
     data = read_pairwise_corpus(
         source,
         features=workspace / "features",
-        speech_model=speech_model_at(speech_model),
+        speech_model=speech_model,
         device=common["device"],
         noise_db=noise_db,
         progress=tick,
@@ -176,7 +184,7 @@ def _studies(paper: Paper, asked: str | None) -> list[str] | None:
     return [] if asked == "all" else list(listed("--study", asked, tuple(STUDIES)))
 
 
-def _sslcl(name: str, folder: Path, text_encoder: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
+def _sslcl(name: str, folder: Path, how: dict[str, Any], workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
     from pipelines.experiments.sslcl import SslclOptions
     from pipelines.experiments.sslcl import reproduce as run
     from pipelines.experiments.sslcl_corpus import read_conversations
@@ -184,7 +192,7 @@ def _sslcl(name: str, folder: Path, text_encoder: str, workspace: Path, common: 
 
     def read(task: str) -> Conversations:
         found = read_conversations(
-            name, folder, task=task, text_encoder=text_encoder, cache=workspace / "features", progress=tick
+            name, folder, task=task, cache=workspace / "features", device=common["device"], progress=tick, **how
         )
         for notice in found.notices:
             print(notice, file=sys.stderr)

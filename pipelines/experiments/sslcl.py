@@ -183,7 +183,9 @@ class _Runner:
         return [rate * (job.batch / MAIN_BATCH) ** 0.5 for rate in self.options.rates]
 
     def _cell(self, job: Job, rate: float, seed: int) -> Cell:
-        training = Training(job.loss, job.encoder, job.batch, self.options.epochs, rate, seed=seed)
+        # Masked views are part of SSLCL where there is something to mask.
+        views = "sslcl" in job.loss and len(self._data(job.task).splits["train"].modalities) > 1
+        training = Training(job.loss, job.encoder, job.batch, self.options.epochs, rate, views=views, seed=seed)
         return Cell(training, job.task, job.subset)
 
     def _outcome(self, cell: Cell) -> Outcome | None:

@@ -13,6 +13,7 @@ from pipelines.conversation.dialogues import Dialogues, Turn, assemble
 from pipelines.conversation.text import Progress, text_features
 from pipelines.corpora import CORPORA, read_corpus
 from pipelines.errors import PipelineError
+from pipelines.experiments.conversation_audio import audio_features
 from pipelines.sources.listing import Row
 
 SPLITS = ("train", "dev", "test")
@@ -23,7 +24,7 @@ TEST_SESSION = "5"  # IEMOCAP's, as in the paper
 
 @dataclass(frozen=True)
 class Conversations:
-    """One corpus and task. splits: train, dev and test. encoder: of the text."""
+    """One corpus and task. splits: train, dev and test. encoder: of the text, and the audio views beside it."""
 
     name: str
     task: str
@@ -44,10 +45,13 @@ def read_conversations(
     *,
     task: str = "emotion",
     text_encoder: str = "auto",
+    audio_views: Sequence[str] = (),
+    speech_model: str = "none",
+    device: str = "cpu",
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Conversations:
-    """Read `meld` or one of the `iemocap-N` at `root`, text alone.
+    """Read `meld` or one of the `iemocap-N` at `root`: text, and with `audio_views` the sound beside it.
 
     MELD has its own splits. IEMOCAP: session 5 is the test part, a tenth of the other dialogues (drawn once, the same
     for everybody) is for development. `sentiment` is MELD's other label.
@@ -73,20 +77,30 @@ def read_conversations(
         progress=progress,
     )
     notices += [texts.notice] if texts.notice else []
-    values = [str(row.extra["sentiment"]) if task == "sentiment" else row.label for row in rows]
-    classes = tuple(sorted({value for value in values if value is not None}))
+    values, modalities = texts.values, {"text": slice(0, texts.values.shape[1])}
+    if audio_views:
+        if cache is None:
+            raise PipelineError("audio views need a folder that keeps their features")
+        sound = audio_features(rows, root, audio_views, speech_model, cache, device)
+        notices += sound.notices
+        values = np.concatenate([values, sound.values], axis=1)
+        start = modalities["text"].stop
+        modalities |= {name: slice(start + at.start, start + at.stop) for name, at in sound.modalities.items()}
+    labels = [str(row.extra["sentiment"]) if task == "sentiment" else row.label for row in rows]
+    classes = tuple(sorted({value for value in labels if value is not None}))
     codes = {name: i for i, name in enumerate(classes)}
     turns = [
         Turn(str(row.dialogue), row.turn or 0, row.speaker, None if value is None else codes[value])
-        for row, value in zip(rows, values, strict=True)
+        for row, value in zip(rows, labels, strict=True)
     ]
     splits = {}
     for part in SPLITS:
         chosen = [i for i, one in enumerate(parts) if one == part]
         if not chosen:
             raise PipelineError(f"{corpus} under {root} has no utterance in its {part} part")
-        splits[part] = assemble([turns[i] for i in chosen], texts.values[chosen], {"text": slice(None)})
-    return Conversations(corpus, task, classes, splits, texts.encoder, notices)
+        splits[part] = assemble([turns[i] for i in chosen], values[chosen], modalities)
+    encoder = " + ".join([texts.encoder, *(name for name in modalities if name != "text")])
+    return Conversations(corpus, task, classes, splits, encoder, notices)
 
 
 def _parts(rows: Sequence[Row]) -> list[str]:
