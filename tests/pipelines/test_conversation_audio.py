@@ -31,9 +31,8 @@ def meld(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = [HEAD]
         for dialogue in range(4):
             for turn, emotion in enumerate(sorted(PROSODY)):
-                lines.append(
-                    f"1,well you {WORDS[(dialogue + number) % 3]},{'AB'[turn % 2]},{emotion},neutral,{dialogue},{turn},1,1,0,1"
-                )
+                said = f"well you {WORDS[(dialogue + number) % 3]}"
+                lines.append(f"1,{said},{'AB'[turn % 2]},{emotion},neutral,{dialogue},{turn},1,1,0,1")
                 wave = voice(emotion, dialogue, 10 * number + turn, 0.6)
                 soundfile.write(folder / f"dia{dialogue}_utt{turn}.flac", wave, RATE)
         (root / f"{split}_sent_emo.csv").write_text("\n".join(lines) + "\n")
