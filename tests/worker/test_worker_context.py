@@ -1,4 +1,4 @@
-"""Dialogue context by the real worker: used where the dialogue around a clip decides, and not tried where there is none."""
+"""Dialogue context by the real worker: used where the dialogue around a clip decides, not tried where there is none."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ Make = Callable[..., Bench]
 
 
 @pytest.fixture
-def context(speech_manifest: Path, bench: Make) -> Iterator[tuple[Bench, Context]]:
+def context(speech_manifest: Path, extracted: Path, bench: Make) -> Iterator[tuple[Bench, Context]]:
     """A worker's context in this process, with everything done that was due."""
-    project = bench(speech_manifest)
+    project = bench(speech_manifest, extracted=extracted)
     made = Context(project.store, project.workspace, "cpu", threading.Event(), None)
     made.use(STEPS)
     made.heart.start()
