@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # One thread each: OpenMP workers that spin at barriers make two processes on two cores up to 14 times slower.
 export OMP_NUM_THREADS ?= 1
+# The tests run in two processes (`make test ARGS="-n 0 --pdb"`: in one): while one waits for a page or a worker, the other
+# computes. `worksteal` deals them out in order, so that what the tests of a module share is made once or twice, and evens
+# out the end.
+TESTS := -n 2 --dist worksteal
 
 .PHONY: demo test check bench install chromium clean
 
@@ -11,7 +15,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python launch.py --workspace earmark-demo
 
 test: $(VENV)/.dev chromium
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -44,7 +44,7 @@ class Failure:
 
 
 class Context:
-    """The worker's hands. One thread uses it."""
+    """The worker's hands. One thread uses it; a training in another may `report` and say its words."""
 
     def __init__(
         self, store: Store, workspace: Path, device: str, stopping: threading.Event, parent: int | None
@@ -92,6 +92,7 @@ class Context:
         if done is not None and total is not None:
             self.report(done, total)
         self._check()
+        self.known.refresh()
         if not self._running:
             return
         kept = (self.progress.step, self.progress.done, self.progress.total)
@@ -99,12 +100,25 @@ class Context:
         while (step := self.next_due(self._steps[:place])) is not None:
             self.perform(step)
             self._check()
+            self.known.refresh()
         self.progress.step, self.progress.done, self.progress.total = kept
+
+    def glance(self) -> None:
+        """As `breathe`, in the middle of a training's step: only for a new answer, and for steps that may run there.
+
+        Raises:
+            Stopped: the worker ends.
+        """
+        self._check()
+        if self._running and self.known.refresh(setup=False):
+            place = self._steps.index(self._running[-1])
+            while (step := self.next_due(tuple(one for one in self._steps[:place] if one.beside))) is not None:
+                self.perform(step)
+                self._check()
 
     def _check(self) -> None:
         if self.stopping.is_set():
             raise Stopped
-        self.known.refresh()
 
     def next_due(self, steps: tuple[Step, ...]) -> Step | None:
         """The most urgent of `steps` that is due and has not just failed."""

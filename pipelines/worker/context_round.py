@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from db.rounds import Artefact, put_artefact
+from pipelines.worker.beside import beside
 from pipelines.worker.encoding import device
 from pipelines.worker.learning import Learned, fingerprint
 from pipelines.worker.log import LOG
-from pipelines.worker.pretrain import beside
 from pipelines.worker.step import Step
 from pipelines.worker.trial import (
     Array,

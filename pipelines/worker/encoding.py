@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.worker.beside import beside
 from pipelines.worker.learning import Learned, fingerprint
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Encoding:
             speakers = pool.fast.speakers
             several = len(np.unique(speakers[speakers >= 0])) >= 2
             normalise: Normalise = "speaker" if several else "pool"
-            self._inputs = prepare(features, speakers, pool.fast.fit_rows, normalise, PRIOR)
+            fit_rows = pool.fast.fit_rows
+            # Seconds for thousands of clips.
+            self._inputs = beside(context, lambda: prepare(features, speakers, fit_rows, normalise, PRIOR))
             self._of = pool.fingerprint
         return self._inputs
 

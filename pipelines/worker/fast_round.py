@@ -130,4 +130,4 @@ def _part(
     return Probabilities([clip for clip, wanted in zip(pool.clips, rows, strict=True) if wanted], classes, values[rows])
 
 
-STEP = Step("fast_round", None, due, do)
+STEP = Step("fast_round", None, due, do, beside=True)

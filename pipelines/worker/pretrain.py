@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from db.rounds import Artefact, artefacts, put_artefact
+from pipelines.worker.beside import beside, between_steps
 from pipelines.worker.encoding import apart, device, encoded_views, setup_of
 from pipelines.worker.learning import GROWTH, Learned, fingerprint
 from pipelines.worker.log import LOG
@@ -29,7 +28,6 @@ MAPPED = 3000
 """Clips on the map at most: more cannot be told apart by eye."""
 SHORTEST = 20
 """Held-out clips without which view alignment cannot be told from chance."""
-T = TypeVar("T")
 
 
 def newest(context: Context) -> Artefact | None:
@@ -81,18 +79,20 @@ def do(context: Context) -> None:
         context.progress.step = words + f"{100 * epoch.retrieval:.0f} % of clips found by their other view"
         context.report(epoch.epoch + 1, most)
 
-    found = pretrain(
-        inputs,
-        rows,
-        chosen,
-        seed=settings.seed,
-        device=device(context),
-        checkpoint=path.with_suffix(".part"),
-        on_epoch=report,
-        should_yield=lambda: _breathe(context),
-        identity=pool.clips,
+    found = between_steps(
+        context,
+        lambda should_yield: pretrain(
+            inputs,
+            rows,
+            chosen,
+            seed=settings.seed,
+            device=device(context),
+            checkpoint=path.with_suffix(".part"),
+            on_epoch=report,
+            should_yield=should_yield,
+            identity=pool.clips,
+        ),
     )
-    assert found is not None  # it gives way by breathing, never by leaving
     untrained = beside(context, lambda: untrained_encoders(inputs, chosen, rows, settings.seed))
     measured = _alignment(context, pool, inputs, untrained, found.model)
     mapped = _map(context, pool, inputs, found.model)
@@ -105,11 +105,6 @@ def do(context: Context) -> None:
     put_artefact(context.store, KIND, key, where, details)  # last: with it, the step is done
     path.with_suffix(".part").unlink(missing_ok=True)
     LOG.info("%s", details["about"])
-
-
-def _breathe(context: Context) -> bool:
-    context.breathe()
-    return False
 
 
 def _history(found: Pretrained) -> dict[str, Any]:
@@ -191,16 +186,6 @@ def _map(context: Context, pool: Learned, inputs: Inputs, model: MultiViewEncode
         "y": [round(float(value), 2) for value in points[:, 1]],
         "about": "Pre-trained embeddings of all views (t-SNE): clips near each other are alike for the encoders.",
     }
-
-
-def beside(context: Context, work: Callable[[], T]) -> T:
-    """Run `work` in a thread, and breathe meanwhile: for what cannot be interrupted and lets others compute."""
-    with ThreadPoolExecutor(1, "map") as executor:
-        future = executor.submit(work)
-        while not future.done():
-            context.breathe()
-            context.stopping.wait(0.05)
-        return future.result()
 
 
 STEP = Step("pretrain", "pre-training encoders on the unlabelled clips", due, do)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from db.rounds import Artefact, put_artefact
 from pipelines.worker import pretrain
+from pipelines.worker.beside import beside, between_steps
 from pipelines.worker.encoding import device
 from pipelines.worker.learning import Learned, fingerprint
 from pipelines.worker.log import LOG
@@ -130,7 +131,7 @@ def _from_scratch(
     rows, y, kept, held = fold
     inputs = context.encoding.inputs(context, pool)
     chosen, seed = recipe(context.settings.pretraining), context.settings.seed
-    untrained = pretrain.beside(context, lambda: untrained_encoders(inputs, chosen, pool.fast.fit_rows, seed))
+    untrained = beside(context, lambda: untrained_encoders(inputs, chosen, pool.fast.fit_rows, seed))
     other = _fine_tune(context, pool, untrained, rows[kept], y[kept], "from scratch", place)
     classes = len(context.settings.classes)
     judged = {"pretrained": tuned, "scratch": other}
@@ -152,26 +153,24 @@ def _fine_tune(
         context.progress.step = f"fine-tuning encoders, {what}"
         context.report(place[0] * steps + step, place[1] * steps)
 
-    def breathe() -> bool:
-        context.breathe()
-        return False
-
-    found = fine_tune(
-        context.encoding.inputs(context, pool),
-        model,
-        rows,
-        y,
-        len(context.settings.classes),
-        _tuning(context),
-        seed=context.settings.seed,
-        device=device(context),
-        checkpoint=context.workspace / "models" / f"fine-tuning-{what.replace(' ', '-')}.part",
-        on_step=report,
-        should_yield=breathe,
-        identity=pool.clips,
+    inputs, settings, tuning = context.encoding.inputs(context, pool), context.settings, _tuning(context)
+    return between_steps(
+        context,
+        lambda should_yield: fine_tune(
+            inputs,
+            model,
+            rows,
+            y,
+            len(settings.classes),
+            tuning,
+            seed=settings.seed,
+            device=device(context),
+            checkpoint=context.workspace / "models" / f"fine-tuning-{what.replace(' ', '-')}.part",
+            on_step=report,
+            should_yield=should_yield,
+            identity=pool.clips,
+        ),
     )
-    assert found is not None  # it gives way by breathing, never by leaving
-    return found
 
 
 def _tuning(context: Context) -> Tuning:

@@ -16,7 +16,9 @@ class Step:
 
     `do` is idempotent and short (about a second), or calls `context.breathe()` at least once a second: then more
     urgent steps run in between. It may be killed between any two instructions. `words` stand on the page while it runs;
-    None for what is over before one could read it. `shared`: workers that do not lead do it too.
+    None for what is over before one could read it. `shared`: workers that do not lead do it too. `beside`: may run in
+    the middle of a training's step, in another thread than that: it trains nothing with torch and draws none of its
+    random numbers.
     """
 
     name: str
@@ -24,3 +26,4 @@ class Step:
     due: Callable[[Context], bool]
     do: Callable[[Context], None]
     shared: bool = False
+    beside: bool = False

@@ -90,12 +90,12 @@ def test_simulated_and_imported_labels_reach_the_model_and_survive_a_restart(
     start: Start, speech_manifest: Path
 ) -> None:
     line = ["label", str(speech_manifest), "--speech-model", "none", "--views", "mel"]
-    running = start(*line, "--oracle-annotator", "30", EARMARK_ORACLE_PACE="10")
+    running = start(*line, "--oracle-annotator", "12", EARMARK_ORACLE_PACE="10")
     assert "72 clips by 6 speakers" in running.said
     assert "earmark.db" in running.said
     assert "simulated annotator is on" in running.get("")
-    status = running.until(lambda now: now["labels"]["by_annotator"].get("oracle") == 30)
-    wanted = 30 - status["labels"]["evaluation"]
+    status = running.until(lambda now: now["labels"]["by_annotator"].get("oracle") == 12)
+    wanted = 12 - status["labels"]["evaluation"]
     running.until(lambda now: now["model"] is not None and now["model"]["labels"] == wanted)
     running.end(signal.SIGINT)
 
@@ -103,7 +103,7 @@ def test_simulated_and_imported_labels_reach_the_model_and_survive_a_restart(
     assert "(going on)" in running.said
     assert "simulated annotator" not in running.get("")
     status = running.until(lambda now: now["labels"]["by_annotator"].get("imported") == 72)
-    assert status["labels"]["by_annotator"]["oracle"] == 30
+    assert status["labels"]["by_annotator"]["oracle"] == 12
     running.end(signal.SIGTERM)
 
 

@@ -100,8 +100,8 @@ def test_sigterm_ends_it_cleanly_and_gives_the_lead_back(speech_manifest: Path, 
     assert leader(project.store) is None
 
 
-def test_another_worker_takes_over_from_one_that_died(speech_manifest: Path, bench: Make) -> None:
-    project = bench(speech_manifest)
+def test_another_worker_takes_over_from_one_that_died(speech_manifest: Path, extracted: Path, bench: Make) -> None:
+    project = bench(speech_manifest, extracted=extracted)
     first = project.start()
     until(lambda: len(suggestions(project.store)) >= 40, "a start batch")
     led = leader(project.store)

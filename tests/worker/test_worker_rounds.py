@@ -75,8 +75,8 @@ def project_classes(project: Bench) -> tuple[str, ...]:
     return newest.classes
 
 
-def test_the_random_control_has_a_curve_of_its_own(speech_manifest: Path, bench: Make) -> None:
-    project = bench(speech_manifest, control_share=0.5)
+def test_the_random_control_has_a_curve_of_its_own(speech_manifest: Path, extracted: Path, bench: Make) -> None:
+    project = bench(speech_manifest, extracted=extracted, control_share=0.5)
     project.start()
     until(lambda: worker_state(project.store).state == "idle", "features of every clip")
     project.label_next(32)
@@ -95,8 +95,8 @@ def test_the_random_control_has_a_curve_of_its_own(speech_manifest: Path, bench:
     assert last.control == pytest.approx(uar(y, p, len(classes)))
 
 
-def test_undo_bad_audio_and_settings_are_picked_up(speech_manifest: Path, bench: Make) -> None:
-    project = bench(speech_manifest, pretraining="none")
+def test_undo_bad_audio_and_settings_are_picked_up(speech_manifest: Path, extracted: Path, bench: Make) -> None:
+    project = bench(speech_manifest, extracted=extracted, pretraining="none")
     store = project.store
     project.start()
     until(lambda: len(suggestions(store)) >= 40, "a start batch")
@@ -131,16 +131,19 @@ def test_undo_bad_audio_and_settings_are_picked_up(speech_manifest: Path, bench:
     assert worker_state(store).error is None
 
 
-def test_the_list_is_filled_up_without_labels_and_leaves_out_what_is_held(speech_manifest: Path, bench: Make) -> None:
-    project = bench(speech_manifest, batch=10)
+def test_the_list_is_filled_up_without_labels_and_leaves_out_what_is_held(
+    speech_manifest: Path, extracted: Path, bench: Make
+) -> None:
+    project = bench(speech_manifest, extracted=extracted, batch=10)
     store = project.store
     project.start()
     until(lambda: len(suggestions(store)) >= 40, "a start batch")
-    first = [item.clip for item in suggestions(store)]
-    project.answer(first[0], project.truth(first[0]))
+    first = suggestions(store)[0].clip
+    project.answer(first, project.truth(first))
     project.round_that_knows_all()
+    listed = [item.clip for item in suggestions(store)]
     taken = {item.clip for item in claim(store, "ben", 5)}
-    for clip in first[1:36]:
+    for clip in listed[:36]:
         if clip not in taken:
             project.answer(clip, action="unsure")
 
@@ -176,9 +179,11 @@ def test_a_clip_that_cannot_be_extracted_is_set_aside_and_the_rest_goes_on(
 
 
 def test_without_weights_a_notice_stands_and_the_loop_runs_on_the_other_views(
-    speech_manifest: Path, bench: Make
+    speech_manifest: Path, extracted: Path, bench: Make
 ) -> None:
-    project = bench(speech_manifest, views=("wav2vec2", "egemaps"), speech_model="/nowhere/wav2vec2")
+    project = bench(
+        speech_manifest, extracted=extracted, views=("wav2vec2", "egemaps"), speech_model="/nowhere/wav2vec2"
+    )
     store = project.store
     project.start()
     until(lambda: len(suggestions(store)) >= 40, "a start batch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,12 +36,17 @@ def until(look: Callable[[], Value], what: str, seconds: float = DEADLINE) -> Va
 
 
 class Bench:
-    """A project on a source. `start` runs a worker as the supervisor would; `once` runs one to the end."""
+    """A project on a source. `start` runs a worker as the supervisor would; `once` runs one to the end.
 
-    def __init__(self, workspace: Path, source: Path, **settings: Any) -> None:
+    extracted: a folder of features to begin with, as the fixture of that name gives it.
+    """
+
+    def __init__(self, workspace: Path, source: Path, *, extracted: Path | None = None, **settings: Any) -> None:
         listing = open_listing(source)
         self.workspace, self.source = workspace, source
         self.store: Store = open_store(workspace)
+        if extracted is not None:
+            shutil.copytree(extracted, workspace / "features")
         chosen = {"classes": ("anger", "neutral", "sadness"), "speech_model": "none", "views": ("egemaps",), **settings}
         change_settings(self.store, "mara", **chosen)
         add_source(self.store, listing.root, listing.kind, listing.location)
