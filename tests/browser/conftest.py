@@ -64,7 +64,7 @@ def context(browser: Browser, watch: Watch, serve: object) -> Iterator[BrowserCo
     Fails the test for a request beyond loopback, a warning or error in the console, and an exception.
     """
     made = browser.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(60_000)  # seconds on a machine of one's own
     made.on("request", watch.request)
     made.on("console", watch.console)
     made.on("weberror", lambda error: watch.complaints.append(str(error.error)))

@@ -21,7 +21,7 @@ from db.settings import change_settings
 from pipelines.sources import open_listing
 
 Value = TypeVar("Value")
-DEADLINE = 120.0
+DEADLINE = 240.0  # far above what is needed: a machine that many share can be ten times slower
 
 
 def until(look: Callable[[], Value], what: str, seconds: float = DEADLINE) -> Value:
