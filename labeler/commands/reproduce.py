@@ -29,7 +29,8 @@ class Paper(StrEnum):
 
 
 CORPUS = {Paper.pairwise_cl: "emodb", Paper.sslcl: "meld"}
-SEEDS = {Paper.pairwise_cl: 3, Paper.sslcl: 5}
+SEEDS = 3
+SEEDS_OF_DIALOGUES = 5
 
 
 def reproduce(
@@ -42,13 +43,13 @@ def reproduce(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes, to see that it runs; no result.")] = False,
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Repeats. [default: 3 and 5]", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="Repeats. [default: 3; on dialogues 5]", show_default=False)
     ] = None,
     folds: Annotated[
-        str, typer.Option(metavar="speaker[:K]|session|K", help="How pairwise-cl divides the clips.")
+        str, typer.Option(metavar="speaker[:K]|session|K", help="How single clips are divided.")
     ] = "speaker:5",
     speech_model: Annotated[
-        str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder of pairwise-cl.")
+        str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder of single clips.")
     ] = "facebook/wav2vec2-base",
     recipes: Annotated[
         str, typer.Option(metavar="A,B", help="Pre-trainings of pairwise-cl: paper, default, or both.")
@@ -72,6 +73,8 @@ def reproduce(
 ) -> None:
     """Run a paper's protocol beside the strongest plain baselines, and print its tables.
 
+    sslcl takes meld and iemocap's dialogues, or any single clips (emodb, ravdess): then it tests view masking on them.
+
     Finished pieces are kept in the workspace: a run that was stopped goes on. Progress goes to standard error.
     """
     one_standard_output(json_out, html_out)
@@ -82,11 +85,12 @@ def reproduce(
         "normalise": listed("--inputs", inputs, ("speaker", "pool")),
     }
     name = corpus or CORPUS[paper]
-    source = _manifest(name, root) if paper is Paper.pairwise_cl else _dialogues(name, root)
+    dialogues = paper is Paper.sslcl and _holds_dialogues(name)
+    source = corpus_root(name, root) if dialogues else _manifest(name, root)
     from pipelines.torch_setup import choose_device
 
     common = {
-        "seeds": seeds or SEEDS[paper],
+        "seeds": seeds or (SEEDS_OF_DIALOGUES if dialogues else SEEDS),
         "quick": quick,
         "device": str(choose_device(device.value)),
         "results": workspace / "reproductions" / paper.value,
@@ -96,6 +100,8 @@ def reproduce(
         if paper is Paper.pairwise_cl:
             common |= {"folds": folds, **chosen}
             document, text, page = _pairwise_cl(source, speech_model, workspace, common, tick)
+        elif not dialogues:
+            document, text, page = _view_masking(source, speech_model, workspace, common | {"folds": folds}, tick)
         else:
             document, text, page = _sslcl(name, source, text_encoder, workspace, common, tick)
     import json
@@ -149,14 +155,30 @@ def _sslcl(name: str, folder: Path, text_encoder: str, workspace: Path, common: 
     return document, as_markdown(document), lambda: page(document)
 
 
-def _dialogues(name: str, root: Path | None) -> Path:
-    """The folder of a corpus of conversations."""
+def _view_masking(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
+    from labeler.commands.setup import speech_model_at
+    from pipelines.experiments.masking_page import as_markdown, page
+    from pipelines.experiments.view_masking import MaskingOptions, read_tasks
+    from pipelines.experiments.view_masking import reproduce as run
+
+    tasks = read_tasks(
+        source,
+        features=workspace / "features",
+        speech_model=speech_model_at(speech_model),
+        device=common["device"],
+        progress=tick,
+    )
+    for notice in dict.fromkeys(notice for data in tasks.values() for notice in data.notices):
+        print(notice, file=sys.stderr)
+    document = run(tasks, MaskingOptions(**common), progress=tick)
+    return document, as_markdown(document), lambda: page(document)
+
+
+def _holds_dialogues(name: str) -> bool:
+    """Whether sslcl runs the paper's own protocol on a corpus, and not view masking on single clips."""
     from pipelines.corpora import CORPORA
 
-    able = [known for known in CORPORA if known == "meld" or known.startswith("iemocap")]
-    if name not in able:
-        raise UsageError(f"--corpus {name!r} holds no conversations; allowed for sslcl: {', '.join(able)}")
-    return corpus_root(name, root)
+    return name in CORPORA and (name == "meld" or name.startswith("iemocap"))
 
 
 def _manifest(name: str, root: Path | None) -> Path:
