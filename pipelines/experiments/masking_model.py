@@ -169,7 +169,9 @@ def train_and_test(
         torch.manual_seed(seed)
         counts = np.bincount(y[rows], minlength=classes).tolist()
         model = MaskedModel(arm, settings, {view: part.shape[1] for view, part in x.items()}, classes, counts).to(where)
-        optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimiser = torch.optim.AdamW(
+            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
         inputs = {view: torch.from_numpy(part).to(where) for view, part in x.items()}
         labels = torch.from_numpy(y).to(where)
         value = torch.zeros(())
