@@ -28,24 +28,28 @@ def tables(document: Document) -> list[tuple[str, list[Sequence[str]]]]:
         title, arms = f"{task}, {JOINS[join]}", list(dict.fromkeys(row["arm"] for row in rows))
         fractions = list(dict.fromkeys(row["fraction"] for row in rows))
         at = {(row["arm"], row["fraction"]): row for row in rows}
-        head = [_fraction(fraction, at[arms[0], fraction]) for fraction in fractions]
-        uar: list[Sequence[str]] = [("UAR, %", *head)]
-        uar += [(arm, *(_value(at[arm, f]) for f in fractions)) for arm in arms]
+        head = [_fraction(f, next(row for row in rows if row["fraction"] == f)) for f in fractions]
+        uar: list[Sequence[str]] = [("UAR, %", *head, "seeds")]
+        for arm in arms:
+            own = [at.get((arm, f)) for f in fractions]
+            seeds = sorted({row["seeds"] for row in own if row is not None})
+            values = ["" if row is None else _value(row) for row in own]
+            uar.append((arm, *values, "-".join(map(str, {seeds[0]: 0, seeds[-1]: 0}))))
         out.append((f"{title}: UAR", uar))
         for base, name in (("ce+sslcl", "SSLCL without masks"), ("ce", "cross-entropy alone")):
             gains: list[Sequence[str]] = [("points of UAR (95 %)", *head)]
-            gains += [(arm, *(_interval(at[arm, f]["gains"][base]) for f in fractions)) for arm in arms
-                      if all(base in at[arm, f]["gains"] for f in fractions)]  # fmt: skip
+            for arm in arms:
+                found = [at[arm, f]["gains"].get(base) if (arm, f) in at else None for f in fractions]
+                if any(found):
+                    gains.append((arm, *("" if gain is None else _interval(gain) for gain in found)))
             out.append((f"{title}: over {name}", gains))
         most = max(fraction for fraction in fractions if fraction is not None)
-        views = list(at[arms[0], most]["one_view"])
-        one: list[Sequence[str]] = [
-            ("UAR, %", "all views", *(f"{view} alone" for view in views), "by label embeddings")
-        ]
-        for arm in arms:
-            row = at[arm, most]
+        last = [at[arm, most] for arm in arms if (arm, most) in at]
+        views = list(last[0]["one_view"]) if last else []
+        one: list[Sequence[str]] = [("UAR, %", "all views", *(f"{v} alone" for v in views), "by label embeddings")]
+        for row in last:
             by_labels = "" if row["by_labels"] is None else f"{row['by_labels']:.1f}"
-            one.append((arm, f"{row['uar']:.1f}", *(f"{row['one_view'][view]:.1f}" for view in views), by_labels))
+            one.append((row["arm"], f"{row['uar']:.1f}", *(f"{row['one_view'][v]:.1f}" for v in views), by_labels))
         out.append((f"{title}: the same classifier with one view only, {100 * most:g} % of labels", one))
     return out
 
@@ -77,6 +81,7 @@ def page(document: Document) -> str:
     ]
     for name, rows in tables(document):
         parts.append(f"<h2>{html.escape(name)}</h2>{_table(rows)}")
+    done = document["trainings"]
     views = "; ".join(f"{view}: {', '.join(blocks)}" for view, blocks in document["views"].items())
     for task, one in document["tasks"].items():
         counts = ", ".join(f"{c} {n}" for c, n in zip(one["classes"], one["counts"], strict=True))
@@ -85,7 +90,7 @@ def page(document: Document) -> str:
     settings = ", ".join(f"{key} {value}" for key, value in document["settings"].items() if key != "join")
     parts += [
         f"<p>Views: {html.escape(views)}. Speech model: {html.escape(str(document['speech_model']))}.</p>",
-        f"<p>{html.escape(settings)}.</p>",
+        f"<p>{html.escape(settings)}. {done['done']} of {done['planned']} trainings are done.</p>",
         f"<p><code>{html.escape(' '.join(document['command']))}</code>, {document['seconds']:.0f} s.</p>",
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}'
@@ -98,7 +103,7 @@ def _figure(document: Document) -> go.Figure:
     """One panel a task and join: what each arm gains over SSLCL without masks, mean of all fractions."""
     rows = [row for row in document["summary"] if row["fraction"] is None and "ce+sslcl" in row["gains"]]
     panels = list(dict.fromkeys((row["task"], row["join"]) for row in rows))
-    titles = [f"{task}, {JOINS[join]}" for task, join in panels]
+    titles = [f"{task}, {JOINS[join]}" for task, join in panels] or [""]
     figure = make_subplots(1, max(1, len(panels)), shared_yaxes=True, subplot_titles=titles)
     for column, panel in enumerate(panels, start=1):
         own = [row for row in rows if (row["task"], row["join"]) == panel]

@@ -17,94 +17,103 @@ BASELINES = ("ce", "ce+sslcl")
 UNMASKED = ("ce", "ce+supcon", "ce+sslcl")
 
 
-def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def summarise(outcomes: Sequence[Outcome], folds: Mapping[str, int]) -> dict[str, Any]:
     """The keys `summary` and `advice` of the document: a row a task, join, fraction and arm, in %.
 
-    UAR is that of all held-out speakers together, mean over seeds; `deviation` over seeds. gains: less each of
-    BASELINES, paired by fold and seed, with 95 % percentile bootstrap limits over speakers and seeds: the clips of a
-    speaker go right and wrong together, and every seed tests the same ones. fraction None: the mean of all fractions.
+    folds: how many each task has; a seed counts where it has them all. UAR is that of all held-out speakers together,
+    mean over seeds; `deviation` over seeds. gains: less each of BASELINES with the same seeds, with 95 % percentile
+    bootstrap limits over speakers and seeds: the clips of a speaker go right and wrong together, and every seed tests
+    the same ones. fraction None: the mean of all fractions.
     """
-    groups: dict[tuple[str, str], dict[float, dict[str, list[Outcome]]]] = {}
+    cells: dict[tuple[str, str], dict[tuple[str, float], dict[int, list[Outcome]]]] = {}
     for one in outcomes:
         cell = one["cell"]
-        by_fraction = groups.setdefault((cell["task"], cell["join"]), {})
-        by_fraction.setdefault(cell["fraction"], {}).setdefault(cell["arm"], []).append(one)
+        by_seed = cells.setdefault((cell["task"], cell["join"]), {}).setdefault((cell["arm"], cell["fraction"]), {})
+        by_seed.setdefault(cell["seed"], []).append(one)
     rows: list[dict[str, Any]] = []
-    for (task, join), fractions in groups.items():
-        draws = _Draws(next(iter(next(iter(fractions.values())).values())))
-        tables = {f: {arm: draws.uar(found) for arm, found in arms.items()} for f, arms in fractions.items()}
-        for fraction, arms in fractions.items():
-            for arm, found in arms.items():
-                rows.append(_row(task, join, fraction, arm, tables[fraction]) | _details(found, draws))
-        for arm in next(iter(fractions.values())):
-            mean = {name: _mean_of([tables[f][name] for f in fractions]) for name in {arm, *BASELINES}}
-            rows.append(_row(task, join, None, arm, mean))
+    for (task, join), group in cells.items():
+        draws = _Draws([one for by_seed in group.values() for found in by_seed.values() for one in found])
+        whole = {
+            at: {seed: found for seed, found in by_seed.items() if len(found) == folds[task]}
+            for at, by_seed in group.items()
+        }
+        tables = {at: {seed: draws.uar(found) for seed, found in one.items()} for at, one in whole.items()}
+        fractions = list(dict.fromkeys(fraction for _, fraction in group))
+        for arm in dict.fromkeys(arm for arm, _ in group):
+            of = {name: [tables.get((name, fraction), {}) for fraction in fractions] for name in {arm, *BASELINES}}
+            for number, fraction in enumerate(fractions):
+                row = _row(arm, {name: parts[number] for name, parts in of.items()})
+                if row is not None:
+                    details = _details(whole[arm, fraction], draws)
+                    rows.append({"task": task, "join": join, "fraction": fraction, **row, **details})
+            row = _row(arm, {name: _mean_of(parts) for name, parts in of.items()})
+            if row is not None:
+                rows.append({"task": task, "join": join, "fraction": None, **row})
     return {"summary": rows, "advice": advice(rows)}
 
 
 class _Draws:
-    """Draws of speakers and seeds, the same for every arm and fraction of a task, so that differences are paired."""
+    """Draws of speakers, the same for every arm, seed and fraction of a task, so that differences are paired."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self.speakers = sorted({speaker for one in outcomes for speaker in one["n"]})
-        self.seeds = sorted({one["cell"]["seed"] for one in outcomes})
-        rng, count = np.random.default_rng(0), len(self.speakers)
-        drawn = rng.multinomial(count, np.full(count, 1 / count), DRAWS)
-        self.weights = np.concatenate([np.ones((1, count)), drawn])  # the first is the corpus as it is
-        self.picks = rng.integers(0, len(self.seeds), (DRAWS, len(self.seeds)))
+        count = len(self.speakers)
+        drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWS)
+        self.weights = np.concatenate([np.ones((1, count)), drawn])
 
-    def uar(self, outcomes: Sequence[Outcome], which: str = "all") -> tuple[Floats, Floats]:
-        """UAR in % of each seed (seeds,), and of each draw (DRAWS,)."""
-        whole = np.stack([self._of_seed(outcomes, seed, which) for seed in self.seeds])  # (seeds, 1 + DRAWS)
-        drawn = whole[self.picks, np.arange(1, DRAWS + 1)[:, None]].mean(1)
-        return whole[:, 0], drawn
+    def uar(self, outcomes: Sequence[Outcome], which: str = "all") -> Floats:
+        """UAR in % over all folds of a seed: of the speakers as they are, then of each draw, (1 + DRAWS,)."""
+        right = self.weights @ self._counts([one["right"][which] for one in outcomes])
+        n = self.weights @ self._counts([one["n"] for one in outcomes])
+        values: Floats = 100 * (right / np.maximum(n, 1)).sum(1) / np.maximum((n > 0).sum(1), 1)
+        return values
 
-    def _of_seed(self, outcomes: Sequence[Outcome], seed: int, which: str) -> Floats:
-        own = [one for one in outcomes if one["cell"]["seed"] == seed]
-        right, n = self.weights @ self._counts(own, which), self.weights @ self._counts(own, None)
-        return 100 * np.where(n > 0, right / np.maximum(n, 1), 0).sum(1) / np.maximum((n > 0).sum(1), 1)  # type: ignore[no-any-return]
-
-    def _counts(self, outcomes: Sequence[Outcome], which: str | None) -> Floats:
-        total: dict[str, Floats] = {}
-        for one in outcomes:
-            for speaker, counts in (one["n"] if which is None else one["right"][which]).items():
-                total[speaker] = total.get(speaker, np.zeros(len(counts))) + np.asarray(counts, float)
-        width = len(next(iter(total.values())))
-        return np.stack([total.get(speaker, np.zeros(width)) for speaker in self.speakers])
+    def _counts(self, parts: Sequence[Mapping[str, Sequence[int]]]) -> Floats:
+        """float (speakers, C)."""
+        width = len(next(iter(parts[0].values())))
+        total = np.zeros((len(self.speakers), width))
+        for part in parts:
+            for speaker, counts in part.items():
+                total[self.speakers.index(speaker)] += counts
+        return total
 
 
-def _mean_of(tables: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    return np.mean([t[0] for t in tables], axis=0), np.mean([t[1] for t in tables], axis=0)
+def _mean_of(parts: Sequence[Mapping[int, Floats]]) -> dict[int, Floats]:
+    """Mean over fractions, of the seeds that all of them have."""
+    common = sorted(set.intersection(*(set(part) for part in parts)))
+    return {seed: np.mean([part[seed] for part in parts], axis=0) for seed in common}
 
 
-def _row(
-    task: str, join: str, fraction: float | None, arm: str, tables: Mapping[str, tuple[Floats, Floats]]
-) -> dict[str, Any]:
-    seeds, drawn = tables[arm]
-    gains = {}
+def _row(arm: str, tables: Mapping[str, Mapping[int, Floats]]) -> dict[str, Any] | None:
+    own, gains = tables[arm], {}
+    if not own:
+        return None
     for name in BASELINES:
-        if name != arm and name in tables:
-            low, high = np.quantile(drawn - tables[name][1], [0.025, 0.975])
-            gains[name] = {"mean": float((seeds - tables[name][0]).mean()), "low": float(low), "high": float(high)}
+        seeds = sorted(set(own) & set(tables[name]))
+        if name != arm and seeds:
+            difference = np.stack([own[seed] - tables[name][seed] for seed in seeds])
+            picks = np.random.default_rng(1).integers(0, len(seeds), (DRAWS, len(seeds)))
+            drawn = difference[picks, np.arange(1, DRAWS + 1)[:, None]].mean(1)
+            low, high = np.quantile(drawn, [0.025, 0.975])
+            gains[name] = {"mean": float(difference[:, 0].mean()), "low": float(low), "high": float(high)}
+    values = [float(one[0]) for one in own.values()]
     return {
-        "task": task,
-        "join": join,
-        "fraction": fraction,
         "arm": arm,
-        "uar": float(seeds.mean()),
-        "deviation": float(seeds.std(ddof=1)) if len(seeds) > 1 else None,
+        "seeds": len(own),
+        "uar": float(np.mean(values)),
+        "deviation": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "gains": gains,
     }
 
 
-def _details(found: Sequence[Outcome], draws: _Draws) -> dict[str, Any]:
-    """What is said beside the UAR: labels, trainings, the classifier on one view alone, answers by the label
-    embeddings."""
+def _details(by_seed: Mapping[int, Sequence[Outcome]], draws: _Draws) -> dict[str, Any]:
+    """What is said beside the UAR: labels, the classifier on one view alone, answers by the label embeddings."""
+    found = [one for part in by_seed.values() for one in part]
     close = [one["closeness"] for one in found if one["closeness"] is not None]
-    others = {name: float(draws.uar(found, name)[0].mean()) for name in found[0]["right"] if name != "all"}
+    names = [name for name in found[0]["right"] if name != "all"]
+    others = {name: float(np.mean([draws.uar(part, name)[0] for part in by_seed.values()])) for name in names}
     return {
         "labels": float(np.mean([one["labels"] for one in found])),
-        "trainings": len(found),
         "by_labels": others.pop("labels", None),
         "one_view": others,
         "closeness": max(close, default=None),
@@ -114,9 +123,9 @@ def _details(found: Sequence[Outcome], draws: _Draws) -> dict[str, Any]:
 
 def advice(rows: Sequence[Mapping[str, Any]]) -> str:
     """Whether masks paid, in a few sentences."""
-    masked = [row for row in rows if row["arm"].startswith(("mask ", "anchor ", "every "))]
-    if not masked or any(not row["gains"] for row in masked):
-        return "Masks need two views or more: nothing can be said."
+    masked = [row for row in rows if row["arm"].startswith(("mask ", "anchor ", "every ")) and len(row["gains"]) == 2]
+    if not masked:
+        return "Masks need two views or more, and both baselines: nothing can be said."
     sentences = []
     for base, name in (("ce+sslcl", "SSLCL without masks"), ("ce", "cross-entropy alone")):
         gains = [row["gains"][base] for row in masked if row["fraction"] is not None]
@@ -127,6 +136,8 @@ def advice(rows: Sequence[Mapping[str, Any]]) -> str:
             f"interval above 0 and {below} below; by chance about {0.025 * len(gains):.0f} each."
         )
     means = [row for row in masked if row["fraction"] is None]
+    if not means:
+        return " ".join(sentences)
     best = max(means, key=lambda row: float(row["gains"]["ce+sslcl"]["mean"]))
     gain = best["gains"]["ce+sslcl"]
     sentences.append(
