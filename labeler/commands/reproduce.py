@@ -43,7 +43,7 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes, to see that it runs; no result.")] = False,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeats.")] = 5,
     folds: Annotated[
-        str, typer.Option(metavar="speaker[:K]|session|K", help="How pairwise-cl divides the clips.")
+        str, typer.Option(metavar="speaker[:K]|session|K", help="How single clips are divided.")
     ] = "speaker:5",
     speech_model: Annotated[
         str, typer.Option(metavar="NAME|PATH|none", help="The speech encoder.")
@@ -78,6 +78,8 @@ def reproduce(
 ) -> None:
     """Run a paper's protocol beside the strongest plain baselines, and print its tables.
 
+    sslcl takes meld and iemocap's dialogues, or any single clips (emodb, ravdess): then it tests view masking on them.
+
     Finished pieces are kept in the workspace: a run that was stopped goes on. Progress goes to standard error.
     """
     one_standard_output(json_out, html_out)
@@ -90,7 +92,8 @@ def reproduce(
         "normalise": listed("--inputs", inputs, ("speaker", "pool")),
     }
     name = corpus or CORPUS[paper]
-    source = _manifest(name, root) if paper is Paper.pairwise_cl else _dialogues(name, root)
+    dialogues = paper is Paper.sslcl and _holds_dialogues(name)
+    source = corpus_root(name, root) if dialogues else _manifest(name, root)
     from pipelines.torch_setup import choose_device
 
     common = {
@@ -107,6 +110,9 @@ def reproduce(
         elif paper is Paper.pairwise_cl:
             common |= {"folds": folds, **chosen}
             document, text, page = _pairwise_cl(source, speech_model_at(speech_model), workspace, common, tick)
+        elif not dialogues:
+            common |= {"folds": folds}
+            document, text, page = _view_masking(source, speech_model_at(speech_model), workspace, common, tick)
         else:
             sound = listed("--audio-views", audio_views, ("wav2vec2", "mel", "egemaps")) if audio_views else ()
             how = {"text_encoder": text_encoder, "audio_views": sound}
@@ -202,14 +208,29 @@ def _sslcl(name: str, folder: Path, how: dict[str, Any], workspace: Path, common
     return document, as_markdown(document), lambda: page(document)
 
 
-def _dialogues(name: str, root: Path | None) -> Path:
-    """The folder of a corpus of conversations."""
+def _view_masking(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
+    from pipelines.experiments.masking_page import as_markdown, page
+    from pipelines.experiments.view_masking import MaskingOptions, read_tasks
+    from pipelines.experiments.view_masking import reproduce as run
+
+    tasks = read_tasks(
+        source,
+        features=workspace / "features",
+        speech_model=speech_model,
+        device=common["device"],
+        progress=tick,
+    )
+    for notice in dict.fromkeys(notice for data in tasks.values() for notice in data.notices):
+        print(notice, file=sys.stderr)
+    document = run(tasks, MaskingOptions(**common), progress=tick)
+    return document, as_markdown(document), lambda: page(document)
+
+
+def _holds_dialogues(name: str) -> bool:
+    """Whether sslcl runs the paper's own protocol on a corpus, and not view masking on single clips."""
     from pipelines.corpora import CORPORA
 
-    able = [known for known in CORPORA if known == "meld" or known.startswith("iemocap")]
-    if name not in able:
-        raise UsageError(f"--corpus {name!r} holds no conversations; allowed for sslcl: {', '.join(able)}")
-    return corpus_root(name, root)
+    return name in CORPORA and (name == "meld" or name.startswith("iemocap"))
 
 
 def _manifest(name: str, root: Path | None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,17 +78,19 @@ def read_corpus(
     device: str = "auto",
     noise_db: float | None = None,
     progress: Progress | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> ReplayCorpus:
     """Read a source with labels (manifest, folder, AudioFolder…) and extract what `features` does not hold yet.
 
     Clips without a label, duplicates and clips that cannot be used are left out, with a notice that counts them.
     noise_db: white noise is added to every clip at this ratio of signal to noise, and features go to a folder of their
     own.
+    columns: as `open_listing`; `{"label": "intensity"}` takes another column for the labels.
 
     Raises:
         PipelineError: no clip with a label, fewer than two classes, or no view that can be opened.
     """
-    listing = open_listing(source)
+    listing = open_listing(source, columns=columns)
     notices = list(listing.notices)
     labelled = [row for row in listing.rows if row.label is not None]
     if not labelled:

@@ -42,7 +42,7 @@ def meld(root: Path, dialogues: int = 12, turns: int = 6) -> None:
     [
         ("reproduce", "pairwise-cl, sslcl"),
         ("reproduce simclr", "'pairwise-cl', 'sslcl'"),
-        ("reproduce sslcl --corpus atlantis", "allowed for sslcl: iemocap-4"),
+        ("reproduce sslcl --corpus atlantis", "allowed: emodb"),
         ("reproduce pairwise-cl --corpus atlantis", "allowed: emodb"),
         ("reproduce sslcl --json - --html -", "standard output"),
         ("reproduce pairwise-cl --recipes paper,simclr", "'simclr' is unknown; allowed: paper, default"),
@@ -109,3 +109,20 @@ def test_a_study_on_any_manifest(
     page = (tmp_path / "out.html").read_text("utf-8")
     assert "contrast 0.5" in page
     assert 'src="http' not in page
+
+
+def test_sslcl_on_single_clips_tests_view_masking(
+    tmp_path: Path, speech_manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = f"reproduce sslcl --corpus {speech_manifest} --speech-model none --quick --folds speaker:3"
+    assert run([*line.split(), "--json", "out.json", "--html", "out.html"]) == 0
+    assert "over SSLCL without masks" in capsys.readouterr().out
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["views"] == {"mel": ["mel"], "egemaps": ["egemaps"]}
+    assert list(document["tasks"]) == ["emotion"]  # no column `intensity`
+    assert {row["arm"] for row in document["summary"]} >= {"ce", "ce+sslcl", "mask mel", "mask egemaps"}
+    assert len(list((tmp_path / "earmark-workspace/reproductions/sslcl").glob("masking-*.json"))) == len(
+        document["cells"]
+    )
+    assert 'src="http' not in (tmp_path / "out.html").read_text("utf-8")
