@@ -44,6 +44,7 @@ OTHERS = (
     "ce+sslcl_nt_xent",
     "ce+sslcl_barlow_twins",
     "ce+sslcl_vicreg",
+    "weighted_ce+sslcl:positive_focus=1,negative_focus=1",  # on development the best of 14 weights and options
 )
 BATCHES = (1, 4, 8, 32)
 MAIN_BATCH = 8
