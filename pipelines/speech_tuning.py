@@ -2,8 +2,9 @@
 
 Whatever the mode, layers go on as ten segments, through a standardisation fixed by the frozen model's features, into
 the speech encoder of encoders.py (methods.md 1.2) and a linear classifier with balanced cross-entropy. Every mode sees
-the same draws of labels in the same number of steps: first `head_steps` on the frozen features, which cost nothing
-because they are cached (head first, arXiv 2202.10054), then `steps` of everything that the mode trains.
+the same draws of labels in the same number of steps: first a few `head_steps` on the frozen features, which are cached
+and cost nothing, then `steps` of everything that the mode trains. Few, because only so the speech model learns from
+something: after a hundred on 20 % of EmoDB the loss is 0.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ class SpeechTuning:
     """
 
     mode: Mode = "frozen"
-    head_steps: int = 100
+    head_steps: int = 10
     head_batch: int = 64
-    steps: int = 50
+    steps: int = 40
     batch: int = 16
     layers: int = 2
     rank: int = 8

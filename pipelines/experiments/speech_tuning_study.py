@@ -49,7 +49,7 @@ class SpeechStudyOptions:
     """
 
     modes: Sequence[Mode] = MODES
-    steps: Sequence[tuple[float, int]] = ((0.05, 50), (0.2, 50), (1.0, 80))
+    steps: Sequence[tuple[float, int]] = ((0.05, 40), (0.2, 40), (1.0, 60))
     starts: Sequence[str] = ("middle",)
     normalise: Normalise = "speaker"
     folds: str = "speaker:5"

@@ -85,7 +85,7 @@ def test_every_fold_has_all_modes_before_the_next() -> None:
     cells = list(plan(SpeechStudyOptions(first_folds=2, starts=("middle", "uniform")), 5))
     assert len(cells) == 2 * 2 * 3 * 3
     assert [cell.fold for cell in cells] == [0] * 18 + [1] * 18
-    assert {cell.tuning.steps for cell in cells if cell.fraction == 1.0} == {80}
+    assert {cell.tuning.steps for cell in cells if cell.fraction == 1.0} == {60}
     # Modes differ in nothing but the mode and its rate.
     one, two, three = (replace(c.tuning, mode="frozen", speech_learning_rate=None) for c in cells[:3])
     assert one == two == three
