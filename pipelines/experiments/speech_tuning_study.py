@@ -75,10 +75,7 @@ class SpeechCell:
 
 
 def run(
-    data: PairwiseCorpus,
-    source: str | Path,
-    options: SpeechStudyOptions,
-    progress: Progress | None = None,
+    data: PairwiseCorpus, source: str | Path, options: SpeechStudyOptions, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Run all cells; the document of the study: cells, and the rows that `summarise` makes of them.
 
@@ -284,16 +281,19 @@ def as_markdown(document: dict[str, Any]) -> str:
         for row in rows:
             lines.append(
                 f"| {100 * row['fraction']:g} % ({row['labels']:.0f}) | {row['steps']} | {row['mode']} "
-                f"| {row['mean']:.1f} ± {row['deviation']:.1f} | {_gain(row.get('difference'))} | {row['pairs']} "
+                f"| {_score(row)} | {_gain(row.get('difference'))} | {row['pairs']} "
                 f"| {row['cpu_seconds']:.0f} | {row['step_ms']:.0f} | {row['memory_mb']:.0f} | {row['trained']:,.0f} |"
             )
         lines.append("")
     return "\n".join(lines)
 
 
+def _score(row: dict[str, Any]) -> str:
+    return f"{row['mean']:.1f}" + (f" ± {row['deviation']:.1f}" if row["pairs"] > 1 else "")
+
+
 def _gain(difference: dict[str, float | None] | None) -> str:
     if difference is None:
         return ""
-    if difference["low"] is None:
-        return f"{difference['mean']:+.1f}"
-    return f"{difference['mean']:+.1f} ({difference['low']:+.1f} to {difference['high']:+.1f})"
+    limits = "" if difference["low"] is None else f" ({difference['low']:+.1f} to {difference['high']:+.1f})"
+    return f"{difference['mean']:+.1f}{limits}"
