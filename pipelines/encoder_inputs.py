@@ -158,14 +158,15 @@ class Statistics:
         """Normalised inputs, float16; zero beyond a clip's end."""
         values = np.zeros(inputs.values.shape, np.float16)
         for speaker in np.unique(speakers):
-            mean, deviation = self._of(int(speaker))
+            mean, deviation = self.moments_of(int(speaker))
             for row in np.flatnonzero(speakers == speaker):  # one clip at a time: the double-precision copy stays small
                 values[row] = np.clip((inputs.values[row] - mean) / deviation, -CLIP, CLIP)
                 if inputs.lengths is not None:
                     values[row, inputs.lengths[row] :] = 0
         return ViewInputs(inputs.view, values, inputs.lengths)
 
-    def _of(self, speaker: int) -> tuple[Array, Array]:
+    def moments_of(self, speaker: int) -> tuple[Array, Array]:
+        """Mean and deviation, float32, that this speaker's clips are normalised with; infinite where nothing varies."""
         mean, variance = self._pool.moments()
         own = self._speakers.get(speaker)
         if own is not None:

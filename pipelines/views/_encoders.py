@@ -23,6 +23,14 @@ Wave = npt.NDArray[np.float32]
 class SpeechEncoder(Protocol):
     """A frozen speech model."""
 
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        """The transformer layers; all hidden states but the first are their outputs."""
+
+    @property
+    def final(self) -> torch.nn.Module | None:
+        """What the last layer's output goes through before it counts as a hidden state, if anything."""
+
     def hidden(self, wave: Wave) -> torch.Tensor:
         """Return all hidden states of one clip, float32 (layers + 1, frames, width); the first is the layers' input."""
 
@@ -65,6 +73,15 @@ class WaveEncoder:
         self._model = _filled(model_class(config), checkpoint, device, dtype)
         self._device, self._dtype = device, dtype
 
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        layers: torch.nn.ModuleList = self._model.encoder.layers
+        return layers
+
+    @property
+    def final(self) -> None:
+        return None
+
     def hidden(self, wave: Wave) -> torch.Tensor:
         if self._normalise:  # as transformers' Wav2Vec2FeatureExtractor
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
@@ -88,6 +105,16 @@ class WhisperEncoder:
         encoder = transformers.models.whisper.modeling_whisper.WhisperEncoder(config)
         self._model = _filled(encoder, checkpoint, device, dtype)
         self._device, self._dtype = device, dtype
+
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        layers: torch.nn.ModuleList = self._model.layers
+        return layers
+
+    @property
+    def final(self) -> torch.nn.Module:
+        norm: torch.nn.Module = self._model.layer_norm
+        return norm
 
     def hidden(self, wave: Wave) -> torch.Tensor:
         return self.states(self.mel(wave))
