@@ -20,17 +20,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.encoder_inputs import CLIP, Normalise, Statistics, ViewInputs
-from pipelines.encoders import SpeechEncoder, ViewBatch
+from pipelines.encoders import SpeechEncoder
 from pipelines.errors import PipelineError
 from pipelines.lora import add_lora
 from pipelines.losses import SupervisedLoss, build_loss
 from pipelines.speech_layers import HeardClip, SpeechLayers, UpperLayers
 from pipelines.torch_setup import torch
+from pipelines.view_batch import ViewBatch
 
 Indices = npt.NDArray[np.intp]
 Mode = Literal["frozen", "last", "lora"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-SPEECH_RATE: dict[Mode, float] = {"frozen": 0.0, "last": 5e-5, "lora": 5e-4}
+SPEECH_RATE: dict[Mode, float] = {"frozen": 0.0, "last": 1e-5, "lora": 1e-4}
 """Learning rate of the speech model's own parameters: below the encoder's 1e-3, and lower where whole matrices move."""
 
 

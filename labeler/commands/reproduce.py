@@ -29,6 +29,8 @@ class Paper(StrEnum):
     sslcl = "sslcl"
 
 
+SPEECH_MODEL = "speech_model"
+"""The study that needs the clips' sound, and not their features alone."""
 CORPUS = {Paper.pairwise_cl: "emodb", Paper.sslcl: "meld"}
 
 
@@ -104,7 +106,10 @@ def reproduce(
         "command": ["earmark", *sys.argv[1:]],
     }
     with progress_bar() as tick:
-        if studies is not None:
+        if studies == [SPEECH_MODEL]:
+            common |= {"folds": folds}
+            document, text, page = _speech_tuning(source, speech_model_at(speech_model), workspace, common, tick)
+        elif studies is not None:
             common |= {"folds": folds, "studies": studies}
             document, text, page = _pairwise_studies(source, speech_model_at(speech_model), workspace, common, tick)
         elif paper is Paper.pairwise_cl:
@@ -155,6 +160,16 @@ def _pairwise_studies(source: Path, speech_model: str, workspace: Path, common: 
     return document, studies_as_markdown(document), lambda: studies_page(document)
 
 
+def _speech_tuning(source: Path, speech_model: str, workspace: Path, common: dict[str, Any], tick: Tick) -> Result:
+    from pipelines.experiments.speech_tuning_page import as_markdown, page
+    from pipelines.experiments.speech_tuning_study import SpeechStudyOptions
+    from pipelines.experiments.speech_tuning_study import run as run_study
+
+    data = _views_of(source, speech_model, workspace, common, tick)
+    document = run_study(data, source, SpeechStudyOptions(**common), progress=tick)
+    return document, as_markdown(document), lambda: page(document)
+
+
 def _views_of(
     source: Path,
     speech_model: str,
@@ -187,7 +202,10 @@ def _studies(paper: Paper, asked: str | None) -> list[str] | None:
         raise UsageError("--study belongs to pairwise-cl; sslcl runs its questions with its grid")
     from pipelines.experiments.studies import STUDIES
 
-    return [] if asked == "all" else list(listed("--study", asked, tuple(STUDIES)))
+    names = [] if asked == "all" else list(listed("--study", asked, (*STUDIES, SPEECH_MODEL)))
+    if SPEECH_MODEL in names and len(names) > 1:
+        raise UsageError(f"--study {SPEECH_MODEL} trains the speech model itself, and runs by itself")
+    return names
 
 
 def _sslcl(name: str, folder: Path, how: dict[str, Any], workspace: Path, common: dict[str, Any], tick: Tick) -> Result:

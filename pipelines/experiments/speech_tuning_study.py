@@ -265,35 +265,3 @@ def _interval(difference: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, fl
         return {"mean": mean, "low": None, "high": None, "pairs": n}
     half = float(student.ppf(0.975, n - 1)) * _deviation(difference) / n**0.5
     return {"mean": mean, "low": mean - half, "high": mean + half, "pairs": n}
-
-
-def as_markdown(document: dict[str, Any]) -> str:
-    """The summary as Markdown tables: UAR and gains by fraction, then cost."""
-    lines = []
-    for start in dict.fromkeys(row["start"] for row in document["summary"]):
-        rows = [row for row in document["summary"] if row["start"] == start]
-        lines += [
-            f"### {document['corpus']['name']}, {document['speech_model']}, start `{start}`",
-            "",
-            "| labels | steps | mode | UAR, % | against frozen | pairs | CPU s | ms a step | MB | trained |",
-            "|---|---|---|---|---|---|---|---|---|---|",
-        ]
-        for row in rows:
-            lines.append(
-                f"| {100 * row['fraction']:g} % ({row['labels']:.0f}) | {row['steps']} | {row['mode']} "
-                f"| {_score(row)} | {_gain(row.get('difference'))} | {row['pairs']} "
-                f"| {row['cpu_seconds']:.0f} | {row['step_ms']:.0f} | {row['memory_mb']:.0f} | {row['trained']:,.0f} |"
-            )
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _score(row: dict[str, Any]) -> str:
-    return f"{row['mean']:.1f}" + (f" ± {row['deviation']:.1f}" if row["pairs"] > 1 else "")
-
-
-def _gain(difference: dict[str, float | None] | None) -> str:
-    if difference is None:
-        return ""
-    limits = "" if difference["low"] is None else f" ({difference['low']:+.1f} to {difference['high']:+.1f})"
-    return f"{difference['mean']:+.1f}{limits}"

@@ -48,6 +48,7 @@ def meld(root: Path, dialogues: int = 12, turns: int = 6) -> None:
         ("reproduce pairwise-cl --recipes paper,simclr", "'simclr' is unknown; allowed: paper, default"),
         ("reproduce pairwise-cl --inputs loud", "allowed: speaker, pool"),
         ("reproduce pairwise-cl --study temprature", "allowed: views, temperature"),
+        ("reproduce pairwise-cl --study speech_model,views", "runs by itself"),
         ("reproduce sslcl --study views", "belongs to pairwise-cl"),
         ("reproduce sslcl --seeds 0", "greater than or equal to 1"),
     ],

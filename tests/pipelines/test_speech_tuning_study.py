@@ -15,9 +15,9 @@ from pipelines import audio
 from pipelines.errors import PipelineError
 from pipelines.experiments import speech_tuning_study
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus, read_pairwise_corpus
+from pipelines.experiments.speech_tuning_page import as_markdown, page
 from pipelines.experiments.speech_tuning_study import (
     SpeechStudyOptions,
-    as_markdown,
     plan,
     read_waves,
     run,
@@ -50,6 +50,7 @@ def test_a_run_is_whole_and_resumes_to_the_same_document(
     assert document["summary"][1]["difference"]["pairs"] == 2
     text = as_markdown(document)
     assert "| 5 % (3) | 4 | lora |" in text
+    assert "<td>lora</td>" in page(document)
     assert any(line.startswith("lora, 5 %") for line in said)
 
     # Two cells are lost, as if the run had been stopped; the others are not run again.
