@@ -10,7 +10,7 @@ from pipelines.recipes import RECIPES
 
 def study(views: tuple[str, ...]) -> Study:
     """One change at a time, then the recipe `default`."""
-    ours = RECIPES["default"]
+    ours = replace(RECIPES["default"], mel_down=SHORT.mel_down)
     rows = (
         Variant("paper, short"),
         changed("augmentation", augment=True),
@@ -21,6 +21,8 @@ def study(views: tuple[str, ...]) -> Study:
         changed("mel bands kept", mel_channels=ours.mel_channels, mel_frequency=ours.mel_frequency),
         changed("Barlow Twins", loss="barlow_twins"),
         changed("VICReg", loss="vicreg"),
-        Variant("default", replace(ours, mel_down=SHORT.mel_down)),
+        Variant("default", ours),
+        Variant("default, half of it reconstruction", replace(ours, contrastive_weight=0.5)),
+        Variant("default, all of it reconstruction", replace(ours, contrastive_weight=0.0)),
     )
     return Study("pretraining", "Which changes to pre-training pay?", rows)
