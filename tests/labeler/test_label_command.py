@@ -115,7 +115,8 @@ def test_the_demo_without_corpora_shows_spoken_clips_and_says_so(start: Start, t
     assert running.get("api/queue?n=1")["clips"]
     for page in ("", "progress", "export"):
         assert "These clips are synthetic" in running.get(page)
-    status = running.until(lambda now: now["clips"]["usable"] == 540)
+    # Evaluation clips are drawn once all clips are in: a moment after the last one.
+    status = running.until(lambda now: now["clips"]["usable"] == 540 and now["clips"]["evaluation"] > 0)
     assert status["clips"]["set_aside"] == 0
     assert 60 <= status["clips"]["evaluation"] <= 160
     running.end(signal.SIGINT)

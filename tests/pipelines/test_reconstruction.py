@@ -38,7 +38,7 @@ def test_loss_is_the_mean_over_views_of_the_squared_error() -> None:
     h = model(batch)
     wanted = []
     for name, one in h.items():
-        error = model.decoders[name](one) - summary(batch[name])
+        error = (model.decoders[name](one) - summary(batch[name])).detach()
         wanted.append(sum(float(value) ** 2 for value in error.flatten()) / error.numel())
     assert abs(float(reconstruction_loss(model.decoders, h, batch)) - sum(wanted) / 3) < 1e-4
 
