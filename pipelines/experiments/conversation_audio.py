@@ -12,10 +12,10 @@ import numpy.typing as npt
 from pipelines import audio
 from pipelines.errors import PipelineError
 from pipelines.experiments.pairwise_cell import strongest_blocks
-from pipelines.experiments.replay_corpus import EXTRACTED_AT_ONCE
+from pipelines.experiments.replay_corpus import extract
 from pipelines.features import FeatureStore
 from pipelines.sources.listing import Row
-from pipelines.views import View, open_views
+from pipelines.views import open_views
 
 VIEWS = ("wav2vec2", "mel", "egemaps")
 SHOWN = 3
@@ -50,9 +50,11 @@ def audio_features(
     if not opened.views:
         raise PipelineError("no view could be opened: " + "; ".join(opened.notices))
     there = np.array([clip is not None for clip in clips])
+    # Two utterances may be the same sound: it is extracted once.
+    heard = {clip: row for clip, row in zip(clips, rows, strict=True) if clip is not None}
     store, parts, modalities, width = FeatureStore(features), [], {}, 0
     for name, view in opened.views.items():
-        _extract(store, view, root, rows, clips)
+        extract(store, view, root, list(heard), list(heard.values()), None)
         blocks = store.read_blocks(view.key, [clip for clip in clips if clip is not None], view)
         chosen = strongest_blocks(list(blocks)) if name == "wav2vec2" else list(blocks)
         own = np.concatenate([blocks[block] for block in chosen], axis=1)
@@ -81,14 +83,3 @@ def _readable(rows: Sequence[Row], root: Path) -> tuple[list[str | None], list[s
             clips.append(None)
             bad.append(str(error))
     return clips, bad
-
-
-def _extract(store: FeatureStore, view: View, root: Path, rows: Sequence[Row], clips: Sequence[str | None]) -> None:
-    have = store.have(view.key)
-    # Two utterances may be the same sound: it is extracted once.
-    due = {clip: row for clip, row in zip(clips, rows, strict=True) if clip is not None and clip not in have}
-    todo = list(due.items())
-    for start in range(0, len(todo), EXTRACTED_AT_ONCE):
-        part = todo[start : start + EXTRACTED_AT_ONCE]
-        waves = [audio.model_input(root / row.path, row.start, row.end) for _, row in part]
-        store.write(view.key, dict(zip([clip for clip, _ in part], view.extract(waves), strict=True)))

@@ -8,9 +8,6 @@ Every finished cell is written at once, so that a run that was stopped goes on w
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +19,7 @@ import numpy as np
 from pipelines.encoder_inputs import Normalise
 from pipelines.errors import PipelineError
 from pipelines.experiments.folds import Fold, make_folds
+from pipelines.experiments.kept import keep, place, read_kept
 from pipelines.experiments.pairwise_cell import REGIMES, Cell, run_cell
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus
 from pipelines.recipes import RECIPES, Recipe
@@ -123,27 +121,16 @@ def _kept(
     total: int,
 ) -> dict[str, Any]:
     """The cell's outcome, from the results folder where it is there."""
-    path = None
-    if options.results is not None:
-        options.results.mkdir(parents=True, exist_ok=True)
-        what = [asdict(cell), data.corpus.digest(), fold.train.tolist(), fold.test.tolist()]
-        name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-        path = options.results / f"cell-{name}.json"
-        if path.is_file():
-            kept: dict[str, Any] = json.loads(path.read_text())
-            return kept
+    what = [asdict(cell), data.corpus.digest(), fold.train.tolist(), fold.test.tolist()]
+    path = place(options.results, "cell", what)
+    if (before := read_kept(path)) is not None:
+        return before
 
     def say(text: str) -> None:
         if progress is not None:
             progress(done, total, text)
 
-    found = run_cell(cell, data, fold, device=options.device, folder=options.results, log=say)
-    outcome: dict[str, Any] = json.loads(json.dumps(found))  # the same whether it was kept or not
-    if path is not None:
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(outcome))
-        temporary.replace(path)
-    return outcome
+    return keep(path, run_cell(cell, data, fold, device=options.device, folder=options.results, log=say))
 
 
 def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

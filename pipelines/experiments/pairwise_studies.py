@@ -5,9 +5,6 @@ Every finished variant on a fold is written at once, so that a run that was stop
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +13,7 @@ from typing import Any
 
 from pipelines.errors import PipelineError
 from pipelines.experiments.folds import Fold, make_folds
+from pipelines.experiments.kept import keep, place, read_kept
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus
 from pipelines.experiments.studies import STUDIES, Study, Variant
 from pipelines.experiments.study_cell import described, run_variant
@@ -123,20 +121,9 @@ def _quick(study: Study) -> Study:
 
 def _kept(variant: Variant, study: Study, data: PairwiseCorpus, fold: Fold, options: StudyOptions) -> dict[str, Any]:
     """The outcome of a variant on a fold, from the results folder where it is there."""
-    path = None
-    if options.results is not None:
-        options.results.mkdir(parents=True, exist_ok=True)
-        how = [list(study.fractions), study.draws, study.target_only]
-        what = [described(variant), how, data.corpus.digest(), fold.train.tolist(), fold.test.tolist()]
-        name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-        path = options.results / f"study-{name}.json"
-        if path.is_file():
-            kept: dict[str, Any] = json.loads(path.read_text())
-            return kept
-    found = run_variant(variant, study, data, fold, device=options.device, folder=options.results)
-    outcome: dict[str, Any] = json.loads(json.dumps(found))  # the same whether it was kept or not
-    if path is not None:
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(outcome))
-        temporary.replace(path)
-    return outcome
+    how = [list(study.fractions), study.draws, study.target_only]
+    what = [described(variant), how, data.corpus.digest(), fold.train.tolist(), fold.test.tolist()]
+    path = place(options.results, "study", what)
+    if (before := read_kept(path)) is not None:
+        return before
+    return keep(path, run_variant(variant, study, data, fold, device=options.device, folder=options.results))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ from pipelines.errors import PipelineError
 
 from . import baseline
 from .folds import Fold, make_folds
+from .kept import keep
 from .peers import any_strategy
 from .replay_corpus import Progress, ReplayCorpus
 from .replay_summary import summarise
@@ -152,11 +152,7 @@ class _Kept:
         return outcome
 
     def write(self, task: Task, fold: Fold, outcome: dict[str, Any]) -> None:
-        path = self._path(task, fold)
-        if path is not None:
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(outcome))
-            temporary.replace(path)
+        keep(self._path(task, fold), outcome)
 
 
 def code_digest() -> str:

@@ -110,7 +110,7 @@ def read_corpus(
         raise PipelineError("no view could be opened: " + "; ".join(opened.notices or ["enable one (egemaps, mel)"]))
     store, blocks, of_view = FeatureStore(noisy_folder(features, noise_db)), {}, {}
     for name, view in opened.views.items():
-        _extract(store, view, listing.root, ids, rows, progress, noise_db)
+        extract(store, view, listing.root, ids, rows, progress, noise_db)
         found = store.read_blocks(view.key, ids, view)
         blocks.update(found)
         of_view[name] = list(found)
@@ -154,15 +154,16 @@ def _usable(
     return list(ids), kept, seconds, bad
 
 
-def _extract(
+def extract(
     store: FeatureStore,
     view: View,
     root: Path,
     ids: Sequence[str],
     rows: Sequence[Row],
     progress: Progress | None,
-    noise_db: float | None,
+    noise_db: float | None = None,
 ) -> None:
+    """What the store lacks of a view of these clips: ids, and the row of each, with paths below `root`."""
     have = store.have(view.key)
     todo = [(clip, row) for clip, row in zip(ids, rows, strict=True) if clip not in have]
     for done in range(0, len(todo), EXTRACTED_AT_ONCE):

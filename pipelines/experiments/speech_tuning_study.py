@@ -7,9 +7,6 @@ stopped goes on where it was.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +21,7 @@ from pipelines.encoder_inputs import Normalise
 from pipelines.encoders import SpeechEncoder
 from pipelines.errors import PipelineError
 from pipelines.experiments.folds import Fold, make_folds
+from pipelines.experiments.kept import keep, place, read_kept
 from pipelines.experiments.pairwise_cell import Cell, labelled_rows, pretrained, uar
 from pipelines.experiments.pairwise_corpus import PairwiseCorpus
 from pipelines.recipes import RECIPES
@@ -96,12 +94,13 @@ def run(
     done: list[dict[str, Any]] = []
     for cell in cells:
         fold = folds[cell.fold]
-        path = _place(cell, data, fold, options)
-        if path is not None and path.is_file():
-            done.append(json.loads(path.read_text()))
+        decided = [asdict(cell), corpus.digest(), fold.train.tolist(), fold.test.tolist()]
+        path = place(options.results, "speech-tuning", decided)
+        if (before := read_kept(path)) is not None:
+            done.append(before)
         else:
             heard = heard or _Heard(data, source, options, progress)
-            done.append(_written(path, heard.run(cell, fold)))
+            done.append(keep(path, heard.run(cell, fold)))
         if progress is not None:
             score = 100 * done[-1]["uar"]
             what = f"{cell.tuning.mode}, {100 * cell.fraction:g} %, fold {fold.name}, seed {cell.seed}: {score:.1f}"
@@ -207,25 +206,6 @@ def read_waves(source: str | Path, clips: Sequence[str]) -> Iterator[Wave]:
     for clip in clips:
         row = rows[clip]
         yield audio.model_input(listing.root / row.path, row.start, row.end)
-
-
-def _place(cell: SpeechCell, data: PairwiseCorpus, fold: Fold, options: SpeechStudyOptions) -> Path | None:
-    if options.results is None:
-        return None
-    what = [asdict(cell), data.corpus.digest(), fold.train.tolist(), fold.test.tolist()]
-    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-    return options.results / f"speech-tuning-{name}.json"
-
-
-def _written(path: Path | None, outcome: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(outcome)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(text)
-        temporary.replace(path)
-    again: dict[str, Any] = json.loads(text)  # the same whether it was kept or not
-    return again
 
 
 def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

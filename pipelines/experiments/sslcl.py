@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from pipelines.conversation.dialogues import NONE
 from pipelines.conversation.loss_names import make_loss
 from pipelines.conversation.training import Training
 from pipelines.errors import PipelineError
+from pipelines.experiments.kept import keep, read_kept
 from pipelines.experiments.sslcl_cell import Cell, Subset, run_cell
 from pipelines.experiments.sslcl_corpus import Conversations
 from pipelines.experiments.sslcl_summary import BASELINES, OURS, Outcome, summarise
@@ -191,15 +191,9 @@ class _Runner:
 
     def _outcome(self, cell: Cell) -> Outcome | None:
         path = self._path(cell)
-        outcome: Outcome | None = None
-        if path is not None and path.is_file():
-            outcome = json.loads(path.read_text())
-        elif self.end is None or time.monotonic() < self.end:
-            outcome = run_cell(cell, self._data(cell.task), self.options.device)
-            if path is not None:
-                temporary = path.with_suffix(f".{os.getpid()}.tmp")
-                temporary.write_text(json.dumps(outcome))
-                temporary.replace(path)
+        outcome: Outcome | None = read_kept(path)
+        if outcome is None and (self.end is None or time.monotonic() < self.end):
+            outcome = keep(path, run_cell(cell, self._data(cell.task), self.options.device))
         if outcome is not None:
             self.outcomes.append(outcome)
             if self.progress is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +22,7 @@ import numpy as np
 from pipelines.classifiers.normalisation import speaker_codes, standardise
 from pipelines.errors import PipelineError
 from pipelines.experiments.folds import Fold, make_folds
+from pipelines.experiments.kept import keep, read_kept
 from pipelines.experiments.masking_model import Arm, Floats, Indices, Join, Settings, make_arms, short, train_and_test
 from pipelines.experiments.masking_summary import summarise
 from pipelines.experiments.pairwise_cell import labelled_rows, strongest_blocks
@@ -191,17 +191,10 @@ class _Runner:
     def outcome(self, cell: Cell, begin: bool = True) -> dict[str, Any] | None:
         """From the results folder where it is there, the same either way; None where it is not and is not to begin."""
         path = self._path(cell)
-        if path is not None and path.is_file():
-            kept: dict[str, Any] = json.loads(path.read_text())
-            return kept
-        if not begin:
-            return None
-        found: dict[str, Any] = json.loads(json.dumps(self._run(cell)))
-        if path is not None:
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(found))
-            temporary.replace(path)
-        return found
+        before = read_kept(path)
+        if before is not None or not begin:
+            return before
+        return keep(path, self._run(cell))
 
     def _run(self, cell: Cell) -> dict[str, Any]:
         data, fold = self.tasks[cell.task], self.folds[cell.task][cell.fold]
