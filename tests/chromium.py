@@ -26,6 +26,7 @@ ARGUMENTS = (
     "--disable-component-update",
 )
 READY = "#earmark-player:is([data-state=playing], [data-state=ready])"
+ANSWERABLE = "#earmark-player:is([data-state=playing], [data-state=paused], [data-state=ready])"
 
 
 def find_chromium() -> str:
@@ -118,7 +119,7 @@ def shown(page: Page) -> str:
 
 def press(page: Page, key: str) -> str:
     """Press a key that moves on; returns the clip that was on the screen, once another one is."""
-    page.wait_for_selector(READY)  # a press while a clip's sound is loading goes nowhere
+    page.wait_for_selector(ANSWERABLE)  # a press while a clip's sound is loading goes nowhere
     before = shown(page)
     page.keyboard.press(key)
     page.wait_for_function(
