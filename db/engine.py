@@ -23,6 +23,7 @@ __all__ = ["Store", "iso", "now", "open_store"]
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
 APPLICATION_ID = 0x4561726D  # "Earm" in the file's header: tells our store from any other SQLite file
+SMALLEST_SQLITE_FILE = 512  # bytes, one page of the smallest size
 _opening = threading.Lock()  # Alembic keeps its context in globals, so one thread at a time
 
 
@@ -162,9 +163,10 @@ def _refuse_other_files(file: Path) -> None:
         return
     if not file.is_file():
         raise StoreError(f"{file} is not a file")
-    with file.open("rb") as handle:
-        head = handle.read(16)
-    if head and head != b"SQLite format 3\0":  # SQLite itself would write over a file of a few bytes
+    # Never open the file by other means than SQLite: POSIX drops all locks of a process on a file when it closes any
+    # handle of it, so a store that is open already would lose its own, and the next program to close would delete the
+    # log under it.
+    if 0 < file.stat().st_size < SMALLEST_SQLITE_FILE:  # SQLite itself would write over a file of a few bytes
         raise StoreError(_say(str(file), "file is not a database"))
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
@@ -207,7 +209,8 @@ def _say(file: str, message: str) -> str:
     """What the database's message means for the person who reads it."""
     known = {
         "not a database": "is not a store of Earmark; choose another --workspace or move the file away",
-        "malformed": "is damaged; put back the newest copy from the workspace's backups folder",
+        "malformed": "is damaged; stop every Earmark on it, then put back a copy of yours (those from before an "
+        "upgrade are in backups beside it), or save what is readable: sqlite3 earmark.db .recover | sqlite3 saved.db",
         "locked": f"has been kept locked by another program for more than {BUSY_SECONDS} s; close it and try again",
         "full": "cannot grow, the disk is full; make room and try again",
         "readonly": "cannot be written; check the rights of the file and its folder",

@@ -70,11 +70,15 @@ def open_demo(workspace: Path) -> tuple[Project, Speaking | None]:
 
     folder = (workspace / "synthetic").absolute()
     by = annotator_name(None)
-    if (workspace / "earmark.db").is_file() and (before := sources(open_project(workspace).store)):
-        if not any(one.location == str(synthetic.manifest(folder)) for one in before):
+    if (workspace / "earmark.db").is_file():
+        project = open_project(workspace)
+        before = sources(project.store)
+        if before and not any(one.location == str(synthetic.manifest(folder)) for one in before):
             print(f"Going on with {before[0].location}; another workspace starts anew: earmark --workspace DIR")
-            return open_project(workspace), None
-        return _synthetic(workspace, folder, by)
+            return project, None
+        project.store.close()
+        if before:
+            return _synthetic(workspace, folder, by)
     manifest = real_corpus()
     if manifest is None:
         return _synthetic(workspace, folder, by)

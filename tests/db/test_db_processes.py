@@ -117,3 +117,22 @@ def test_killed_while_writing_five_times_nothing_acknowledged_is_lost(tmp_path: 
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             assert connection.execute("SELECT sum(answers) FROM clip").fetchone() == (len(stored),)
+
+
+def test_opening_a_store_twice_in_a_process_leaves_it_its_locks(tmp_path: Path) -> None:
+    """A handle closed beside SQLite's own drops them: the next program to close then deletes the log under this one."""
+    store, _ = filled(tmp_path, 20), open_store(tmp_path)
+    for k in range(6):
+        record(store, answer(clip_name(k), class_="anger"))
+        look = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM clip'); c.close()"
+        )
+        subprocess.run([sys.executable, "-c", look, str(tmp_path / "earmark.db")], check=True)
+        assert (tmp_path / "earmark.db-wal").exists()
+        open_store(tmp_path).close()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("earmark.db", "earmark.db-wal"):
+        shutil.copy(tmp_path / name, copy / name)  # what is left when the plug is pulled
+    with open_store(copy).read() as session:
+        assert session.connection().exec_driver_sql("SELECT count(*) FROM label_event").scalar() == 6
