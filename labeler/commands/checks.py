@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -158,10 +159,16 @@ def reachable(model: str) -> bool:
 def _project_model(workspace: Path) -> str:
     if not (workspace / "earmark.db").is_file():
         return DEFAULT_MODEL
+    from db.errors import StoreError
     from db.settings import settings
     from labeler.service import open_project
 
-    now = settings(open_project(workspace).store)
+    try:
+        store = open_project(workspace).store
+        now = settings(store)
+    except StoreError:  # the check of the workspace says so
+        return DEFAULT_MODEL
+    store.close()
     return DEFAULT_MODEL if now is None else now.speech_model
 
 
@@ -210,11 +217,31 @@ def workspace_place(workspace: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("good", f"{workspace.absolute()} is on a local file system ({kind})")
+    if (verdict := _soundness(workspace.absolute() / "earmark.db")) is not None:
+        yield verdict
     free = shutil.disk_usage(place).free
     if free < SAFE_SPACE:
         yield Finding("note", f"{free / 2**30:.1f} GiB are free there", "features of 1,000 clips need about 0.3 GiB")
     else:
         yield Finding("good", f"{free / 2**30:.0f} GiB are free there")
+
+
+def _soundness(file: Path) -> Finding | None:
+    """What SQLite says of the labels' file, if there is one."""
+    if not file.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        verdict = str(error)
+    if verdict == "ok":
+        return Finding("good", f"{file.name} is sound")
+    return Finding(
+        "bad",
+        f"{file} is damaged or no store ({verdict})",
+        "stop every Earmark on it, keep a copy, then: sqlite3 earmark.db .recover | sqlite3 saved.db",
+    )
 
 
 def corpora(workspace: Path) -> Iterator[Finding]:

@@ -33,6 +33,22 @@ def test_it_looks_at_everything_and_names_the_licences_that_bind(
     assert "-> earmark corpus emodb" in said
 
 
+def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+    store = open_project(tmp_path).store
+    change_settings(store, "mara", classes=("a", "b"))
+    store.close()
+    assert "earmark.db is sound" in [one.text for one in checks.workspace_place(tmp_path)]
+    file = tmp_path / "earmark.db"
+    content = bytearray(file.read_bytes())
+    content[4096 : 4096 * 6] = b"\x07" * (4096 * 5)
+    file.write_bytes(content)
+    bad = [one for one in checks.workspace_place(tmp_path) if one.mark == "bad"]
+    assert len(bad) == 1
+    assert "damaged" in bad[0].text
+    assert ".recover" in str(bad[0].advice)
+    assert list(checks.speech_model(tmp_path))  # goes on
+
+
 def test_looking_makes_no_workspace(tmp_path: Path) -> None:
     assert all(one.mark != "bad" for one in checks.workspace_place(tmp_path / "deep" / "w"))
     assert list(tmp_path.iterdir()) == []
