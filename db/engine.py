@@ -18,11 +18,15 @@ from sqlalchemy.orm import Session
 from db.errors import StoreError
 from db.schema import iso, now
 
-__all__ = ["Store", "iso", "now", "open_store"]
+__all__ = ["RECOVERY", "Store", "damage_of", "iso", "now", "open_store"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
 APPLICATION_ID = 0x4561726D  # "Earm" in the file's header: tells our store from any other SQLite file
+RECOVERY = (
+    "stop every Earmark on it, then put back a copy of yours (those from before an upgrade are in backups beside it), "
+    "or save what is readable: sqlite3 earmark.db .recover | sqlite3 saved.db"
+)
 SMALLEST_SQLITE_FILE = 512  # bytes, one page of the smallest size
 _opening = threading.Lock()  # Alembic keeps its context in globals, so one thread at a time
 
@@ -192,6 +196,16 @@ def _back_up(file: Path, target: Path) -> None:
     unfinished.replace(target)
 
 
+def damage_of(file: Path) -> str | None:
+    """What SQLite finds wrong in a store's file, which it only reads; None when the file is sound."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    return None if verdict == "ok" else verdict
+
+
 @contextmanager
 def _words(url: str) -> Iterator[None]:
     """Turn the database's own errors into sentences. Broken constraints pass: they are mistakes of the caller."""
@@ -209,8 +223,7 @@ def _say(file: str, message: str) -> str:
     """What the database's message means for the person who reads it."""
     known = {
         "not a database": "is not a store of Earmark; choose another --workspace or move the file away",
-        "malformed": "is damaged; stop every Earmark on it, then put back a copy of yours (those from before an "
-        "upgrade are in backups beside it), or save what is readable: sqlite3 earmark.db .recover | sqlite3 saved.db",
+        "malformed": f"is damaged; {RECOVERY}",
         "locked": f"has been kept locked by another program for more than {BUSY_SECONDS} s; close it and try again",
         "full": "cannot grow, the disk is full; make room and try again",
         "readonly": "cannot be written; check the rights of the file and its folder",

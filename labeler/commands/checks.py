@@ -11,7 +11,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -217,8 +216,7 @@ def workspace_place(workspace: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("good", f"{workspace.absolute()} is on a local file system ({kind})")
-    if (verdict := _soundness(workspace.absolute() / "earmark.db")) is not None:
-        yield verdict
+    yield from _soundness(workspace.absolute() / "earmark.db")
     free = shutil.disk_usage(place).free
     if free < SAFE_SPACE:
         yield Finding("note", f"{free / 2**30:.1f} GiB are free there", "features of 1,000 clips need about 0.3 GiB")
@@ -226,22 +224,17 @@ def workspace_place(workspace: Path) -> Iterator[Finding]:
         yield Finding("good", f"{free / 2**30:.0f} GiB are free there")
 
 
-def _soundness(file: Path) -> Finding | None:
+def _soundness(file: Path) -> Iterator[Finding]:
     """What SQLite says of the labels' file, if there is one."""
+    from db.engine import RECOVERY, damage_of
+
     if not file.is_file():
-        return None
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
-            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
-        verdict = str(error)
-    if verdict == "ok":
-        return Finding("good", f"{file.name} is sound")
-    return Finding(
-        "bad",
-        f"{file} is damaged or no store ({verdict})",
-        "stop every Earmark on it, keep a copy, then: sqlite3 earmark.db .recover | sqlite3 saved.db",
-    )
+        return
+    damage = damage_of(file)
+    if damage is None:
+        yield Finding("good", f"{file.name} is sound")
+    else:
+        yield Finding("bad", f"{file} is damaged or no store ({damage})", RECOVERY)
 
 
 def corpora(workspace: Path) -> Iterator[Finding]:
